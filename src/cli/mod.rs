@@ -1,0 +1,1 @@
+//! Owns the command line: subcommands, their output and their exit codes.

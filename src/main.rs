@@ -1,0 +1,3 @@
+//! The binary: arguments → configuration → logger → run.
+
+fn main() {}

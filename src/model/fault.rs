@@ -1,0 +1,21 @@
+//! Owns the finding "this place of the input breaks this rule".
+//! Must not know: how the input arrived.
+
+/// One fault of an input: where, and which rule is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer to the place: `/body/age`, `/query/limit`, `/path/id`, `/header/If-Match`.
+    pub pointer: String,
+    /// The rule, as a plain sentence. Never repeats the offending value: it may be an address or a secret.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault at `pointer`.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            message: message.into(),
+        }
+    }
+}

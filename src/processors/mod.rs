@@ -1,0 +1,1 @@
+//! Owns what each declared job type does. Must not know: SQL, HTTP, or how jobs are claimed and settled.

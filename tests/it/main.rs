@@ -1,0 +1,17 @@
+//! The only test binary: one module per subject. See docs/TESTING.md.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop at the line"
+)]
+
+mod api; // HTTP behaviour, by raw requests and by the generated client
+mod architecture; // the house rules that a machine can check
+mod cli; // the binary as a user runs it
+mod codegen; // golden outputs and refusals of the generator
+mod config; // layers, messages, refusals
+mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid
+mod mail; // SMTP against a real server on loopback
+mod processors; // the four job types, end to end
+mod queue; // claim, run, settle, retries, leases, panics, timeouts, stop
+mod store; // the conformance suite of the store
+mod support; // servers, databases, waiting on events

@@ -1,0 +1,1 @@
+//! What the tests share: servers on port 0, databases of their own, waiting on events.
