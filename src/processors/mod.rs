@@ -1,1 +1,4 @@
-//! Owns what each declared job type does. Must not know: SQL, HTTP, or how jobs are claimed and settled.
+//! Owns what each declared job type does.
+//! Must not know: SQL, HTTP, or how jobs are claimed and settled.
+
+pub mod user_created;
