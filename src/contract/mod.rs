@@ -1,1 +1,20 @@
-//! Owns what is generated from openapi.yaml and is not HTTP: wire types, job-type markers with their policies, run-time schemas, the document itself.
+//! Owns what is generated from `openapi.yaml` and is not HTTP: wire types, job-type markers with their policies,
+//! run-time schemas, the document itself. Must not know: HTTP, the store, or what a job does.
+//!
+//! Nothing here is edited by hand: change `openapi.yaml` and follow the compiler (docs/ADDING-A-JOB-TYPE.md).
+
+mod document;
+
+pub use document::{
+    DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,
+};
+/// The wire types, shared with the client crate.
+pub use lockstep_client::types;
+
+/// One marker per declared job type, their policies, and the registry that wants a processor for each.
+pub mod jobs {
+    #![expect(clippy::pedantic, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/jobs.rs"));
+}
+
+pub use jobs::{POLICIES, policy, registry};
