@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod error;
+pub mod log;
 pub mod mail;
 pub mod metrics;
 pub mod model;

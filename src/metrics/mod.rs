@@ -118,7 +118,7 @@ impl Metrics {
         self.panics.get_or_create(&Component { component }).inc();
     }
 
-    /// OpenMetrics text. `counts` are the queue's own counters, read by the caller.
+    /// All metrics as `OpenMetrics` text. `counts` are the queue's own counters, read by the caller.
     pub fn encode(&self, counts: &[JobTypeCounts]) -> String {
         let mut text = String::with_capacity(8_192);
         let written = text::encode_registry(&mut text, &self.registry)
