@@ -13,5 +13,6 @@ mod contract; // emitted document ≡ openapi.yaml; every operation called; exam
 mod mail; // SMTP against a real server on loopback
 mod processors; // the four job types, end to end
 mod queue; // claim, run, settle, retries, leases, panics, timeouts, stop
+mod spec; // what changed between two documents, and whom it breaks
 mod store; // the conformance suite of the store
 mod support; // servers, databases, waiting on events
