@@ -92,6 +92,14 @@ pub struct Rescued {
 // job_settle(Vec<(i64, LeaseToken, Settlement)>) -> Vec<Settled>                same order
 // job_promote(limit) -> Promoted
 // job_rescue(limit) -> Rescued
+//
+// For operators (`lockstep migrate|doctor|backup`):
+// Store::schema(&StoreConfig) -> SchemaState { applied: Vec<String>, pending: Vec<String> }    changes nothing; names oldest first
+// Store::migrate_up(&StoreConfig, &Logger) -> Vec<String>      names of what it applied
+// Store::migrate_down(&StoreConfig, &Logger) -> Option<String> reverts the newest migration; None when none is applied
+// backup(&Path) -> u64      bytes; VACUUM INTO a temporary file beside it, quick_check, fsync, rename; an existing file is refused
+// checkup() -> Checkup { engine: String ("SQLite 3.53.0"), synchronous: String, journal: String, faults: Vec<String> (quick_check,
+//                        foreign_key_check), kept: Vec<JobTypeCounts>, counted: Vec<JobTypeCounts> (a real COUNT) }
 
 /// Stub of the first wave.
 #[derive(Debug, Clone)]
