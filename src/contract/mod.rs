@@ -4,6 +4,7 @@
 //! Nothing here is edited by hand: change `openapi.yaml` and follow the compiler (docs/ADDING-A-JOB-TYPE.md).
 
 mod document;
+pub mod wire;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,
