@@ -1,1 +1,3 @@
 //! What the tests share: servers on port 0, databases of their own, waiting on events.
+
+pub mod smtp; // a scripted SMTP server on loopback
