@@ -1,7 +1,7 @@
 //! Owns the restricted style of one operation: names, parameters, body, answers, security, pagination.
 //! Must not know: other operations, or what is generated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -270,23 +270,32 @@ impl OperationLint<'_> {
         if *pagination != serde_json::json!({ "required": [] }) {
             refusals.add(&at, "write `required: []`");
         }
-        let queries: BTreeSet<_> = elements(&self.operation["parameters"])
+        let queries: BTreeMap<_, _> = elements(&self.operation["parameters"])
             .filter_map(|written| reference::resolve(self.document, written))
             .filter(|parameter| parameter["in"] == "query")
-            .filter_map(|parameter| parameter["name"].as_str())
+            .filter_map(|parameter| Some((parameter["name"].as_str()?, parameter)))
             .collect();
-        if self.method != "get" || !queries.contains("limit") || !queries.contains("page_token") {
+        let complete = queries.contains_key("limit") && queries.contains_key("page_token");
+        if self.method != "get" || !complete {
             refusals.add(
                 &at,
                 "a paginated operation is a get with limit and page_token in its query",
             );
         }
+        if queries.values().any(|query| query["required"] == true) {
+            refusals.add(
+                &at,
+                "no query parameter is required: a later page needs only its token",
+            );
+        }
         let page = self.operation["responses"]["200"]["content"]["application/json"].get("schema");
         let page = page.and_then(|page| reference::resolve(self.document, page));
-        let has =
-            |property: &str| page.is_some_and(|page| page["properties"].get(property).is_some());
-        if !has("items") || !has("next_page") {
-            refusals.add(&at, "its 200 answers an object with items and next_page");
+        let names = page.and_then(|page| page["properties"].as_object());
+        if !names.is_some_and(|names| names.keys().eq(["items", "next_page"])) {
+            refusals.add(
+                &at,
+                "its 200 answers an object with items and next_page, and nothing else",
+            );
         }
     }
 

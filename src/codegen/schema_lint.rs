@@ -93,7 +93,11 @@ impl SchemaLint<'_> {
         let mut fields = BTreeSet::new();
         for (name, property) in properties {
             let at = at.then("properties").then(name);
-            self.schema(property, &at, refusals);
+            if name == "next_page" && properties.contains_key("items") {
+                page_token(property, &at, refusals);
+            } else {
+                self.schema(property, &at, refusals);
+            }
             if !fields.insert(names::field_name(name)) {
                 refusals.add(&at, "clashes with another property once it is a Rust field");
             }
@@ -131,6 +135,23 @@ impl SchemaLint<'_> {
                 }
             }
         }
+    }
+}
+
+/// The client hands a page's token on as it came, so its type must take any string.
+fn page_token(schema: &Value, at: &Pointer, refusals: &mut Refusals) {
+    let nullable_string = schema["type"] == "string" && schema["nullable"] == true;
+    let allowed = ["type", "nullable", "description"];
+    let plain = schema.as_object().into_iter().flatten();
+    if !nullable_string
+        || !plain
+            .into_iter()
+            .all(|(key, _)| allowed.contains(&key.as_str()))
+    {
+        refusals.add(
+            at,
+            "the next_page of a page is a nullable string without constraints",
+        );
     }
 }
 
