@@ -1,1 +1,20 @@
 //! Owns the command line: subcommands, their output and their exit codes.
+//! Must not know: how users and jobs are kept, or how HTTP is spoken.
+
+mod arguments;
+mod dispatch;
+mod failure;
+mod flags;
+mod health;
+mod job_tables;
+mod jobs;
+mod output;
+mod server;
+mod settings;
+mod specs;
+mod target;
+mod users;
+
+pub use dispatch::run;
+pub use failure::Failure;
+pub use output::{Format, Output, Rows};

@@ -1,6 +1,8 @@
 //! Owns the list of settings: name, meaning, what is allowed.
 //! Must not know: their values.
 
+use super::settings::default_text;
+
 /// How much of a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -33,6 +35,11 @@ impl Key {
     /// Name of the flag without its dashes, such as `worker-count`.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
+    }
+
+    /// The default, as the environment would hold it; empty for none.
+    pub fn default_text(&self) -> String {
+        default_text(self.name)
     }
 
     /// The key of that name.
@@ -135,12 +142,12 @@ pub static KEYS: &[Key] = &[
     secret(key(
         "smtp_url",
         "Server that takes e-mail; empty writes messages to the outbox folder.",
-        "smtp://host:port or smtps://user:password@host:port",
+        "smtp://[user:password@]host[:port][?tls=required|opportunistic|none] or smtps://[user:password@]host[:port]",
     )),
     key(
         "smtp_url_file",
         "File that holds the SMTP URL, instead of smtp_url.",
-        "a path of a readable file with smtp://host:port or smtps://user:password@host:port",
+        "a path of a readable file with smtp://[user:password@]host[:port][?tls=required|opportunistic|none] or smtps://[user:password@]host[:port]",
     ),
     key(
         "mail_from",

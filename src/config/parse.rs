@@ -89,18 +89,6 @@ pub(super) fn origin(text: &str) -> Option<String> {
     sound.then(|| text.to_ascii_lowercase())
 }
 
-/// Scheme and host are checked here; the rest where the connection is made.
-pub(super) fn smtp_url(text: &str) -> Option<Secret> {
-    let rest = text
-        .strip_prefix("smtp://")
-        .or_else(|| text.strip_prefix("smtps://"))?;
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let sound = host.starts_with(|first: char| first.is_alphanumeric() || first == '[')
-        && !text.contains(|c: char| c.is_control() || c == ' ');
-    sound.then(|| Secret::new(text))
-}
-
 pub(super) fn mail_from(text: &str) -> Option<String> {
     let address = match text.split_once('<') {
         Some((_, rest)) => rest.strip_suffix('>')?,
@@ -165,27 +153,6 @@ mod tests {
     }
 
     #[test]
-    fn smtp_urls_name_a_host() {
-        for right in [
-            "smtp://localhost:2525",
-            "smtps://u:p%40@mail.example.com",
-            "smtp://[::1]:25",
-        ] {
-            assert!(smtp_url(right).is_some(), "{right}");
-        }
-        for wrong in [
-            "localhost:25",
-            "http://x",
-            "smtp://",
-            "smtp://u:p@",
-            "smtp://a b",
-            "smtp:///x",
-        ] {
-            assert!(smtp_url(wrong).is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn senders_are_addresses() {
         for right in ["a@b", "Ada <ada@example.com>"] {
             assert!(mail_from(right).is_some(), "{right}");
@@ -207,7 +174,7 @@ mod tests {
         #[test]
         fn nothing_panics(input in "\\PC*") {
             let _ = (host(&input), queue(&input), token(&input), origin(&input));
-            let _ = (smtp_url(&input), mail_from(&input), list(queue)(&input));
+            let _ = (mail_from(&input), list(queue)(&input));
             let _ = super::super::secret::without_password(&input);
             let _ = super::super::file::parse(&input);
         }

@@ -125,7 +125,14 @@ fn topmost(key: &'static Key, layers: &mut [Layer]) -> Setting {
     Setting { key, source, text }
 }
 
-pub(super) fn defaults() -> Layer {
+pub(super) fn default_text(name: &str) -> String {
+    let (text, _) = defaults()
+        .remove(name)
+        .expect("the default file has every key");
+    text
+}
+
+fn defaults() -> Layer {
     let entries = file::parse(file::DEFAULT_FILE).expect("the default file is sound");
     let entry = |entry: file::Entry| (entry.key.name, (entry.text, Source::Default));
     entries.into_iter().map(entry).collect()

@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::{ConfigError, Environment, Flags, Problem, Secret, Setting, Settings, parse, settings};
-use crate::validation::Mode;
+use super::{
+    ConfigError, Environment, Flags, Problem, Secret, Setting, Settings, parse,
+    settings::default_text,
+};
+use crate::{mail::SmtpUrl, validation::Mode};
 
 /// Least weight of what is logged.
 pub type LogLevel = slog::Level;
@@ -43,7 +46,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Requests per second and client; `None` is any number.
     pub rate_limit: Option<NonZeroU32>,
-    pub smtp_url: Option<Secret>,
+    /// `None` writes e-mail to the outbox folder.
+    pub smtp_url: Option<SmtpUrl>,
     pub mail_from: String,
     pub outbox_dir: PathBuf,
     pub export_dir: PathBuf,
@@ -85,7 +89,7 @@ impl Config {
             smtp_url: reader.secret(
                 "smtp_url",
                 "smtp_url_file",
-                parse::optional(parse::smtp_url),
+                parse::optional(|text| text.parse().ok()),
             ),
             mail_from: reader.value("mail_from", parse::mail_from),
             outbox_dir: reader.value("outbox_dir", parse::text).into(),
@@ -203,8 +207,5 @@ impl Reader<'_> {
 }
 
 fn default<T>(name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
-    let (text, _) = settings::defaults()
-        .remove(name)
-        .expect("the default file has every key");
-    parse(&text).expect("every default is allowed")
+    parse(&default_text(name)).expect("every default is allowed")
 }

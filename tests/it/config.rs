@@ -303,7 +303,7 @@ fn secrets_can_stand_in_files() {
         .map(lockstep::config::Secret::expose)
         .collect();
     assert_eq!(tokens_read, [TOKEN, "another-token-of-mine"]);
-    assert_eq!(config.smtp_url.unwrap().expose(), "smtp://localhost:2525");
+    assert_eq!(config.smtp_url.unwrap().server(), "localhost:2525");
 
     let both = problem(&[
         ("API_TOKENS", TOKEN),

@@ -1,0 +1,95 @@
+//! Owns the grammar of the command line.
+//! Must not know: how a command does its work.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::{
+    flags::ConfigFlags, jobs::JobsCommand, output::Format, settings::ConfigCommand,
+    specs::SpecCommand, users::UsersCommand,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  lockstep jobs stats --server http://host:8080 the same of a running server
+  lockstep config show                          what is configured, and where
+Settings are flags, environment variables or keys of a file; `lockstep --help` lists them.
+Exit codes: 0 done, 1 no or failed, 2 wrong arguments or configuration, 3 not found, 4 not authorised, 5 conflict,
+69 server unreachable, 74 input or output failed, 75 try again later, 78 database or environment unusable.";
+
+/// Users and durable background jobs behind one `OpenAPI` document.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, about, after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) flags: ConfigFlags,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Inspect and steer the queue.
+    #[command(subcommand_required = true)]
+    Jobs {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Inspect and change users.
+    Users {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: UsersCommand,
+    },
+    /// Questions about OpenAPI documents.
+    Spec {
+        #[command(flatten)]
+        form: Form,
+        #[command(subcommand)]
+        command: SpecCommand,
+    },
+    /// Show, check or explain the configuration.
+    Config {
+        #[command(flatten)]
+        form: Form,
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script.
+    #[command(
+        after_help = "Example:\n  lockstep completions bash > ~/.local/share/bash-completion/completions/lockstep"
+    )]
+    Completions { shell: Shell },
+    /// Ask a server whether it is healthy. For the health checks of containers.
+    Health {
+        /// Base URL; the configured address on this machine when left out.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Form {
+    /// Form of the output.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub(super) output: Format,
+}
+
+/// Where operators' commands work.
+#[derive(Debug, Args)]
+pub(super) struct At {
+    /// Work on this server instead of the database.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) server: Option<String>,
+    /// Token for the server. Other users of this machine can read it here; the environment (LOCKSTEP_TOKEN) is safer.
+    #[arg(long, global = true, value_name = "TOKEN", requires = "server")]
+    pub(super) token: Option<String>,
+    #[command(flatten)]
+    pub(super) form: Form,
+}

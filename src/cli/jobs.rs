@@ -1,0 +1,250 @@
+//! Owns `lockstep jobs`.
+//! Must not know: whether a database or a server does the work.
+
+use std::{io::Read, path::Path};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::{Failure, Output, job_tables, target::Target};
+use crate::{
+    contract::types,
+    model::{JobFilter, JobStatus},
+};
+
+/// Longest payload that is read, in bytes.
+const MOST_BYTES: u64 = 100 << 20;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JobsCommand {
+    /// Count jobs by type and state.
+    Stats,
+    /// List jobs, newest first.
+    #[command(
+        after_help = "Examples:\n  lockstep jobs list\n  lockstep jobs list failed --job-type data_export\n  \
+                            lockstep jobs list all --limit 100 -o json"
+    )]
+    List {
+        /// State of the jobs, or all.
+        #[arg(default_value = "pending", value_parser = status_or_all)]
+        status: Wanted,
+        /// Only jobs of this type.
+        #[arg(long, value_name = "TYPE")]
+        job_type: Option<String>,
+        /// Most jobs to list.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Show a job with its payload, result and runs.
+    Show { id: u64 },
+    /// Enqueue a job.
+    #[command(
+        after_help = "Examples:\n  lockstep jobs enqueue data_analysis 'Monthly report' 5\n  \
+                            lockstep jobs enqueue data_export --payload '{\"formats\":[\"csv\"]}'\n  \
+                            lockstep jobs enqueue email_notification --payload @mail.json --at 2030-01-01T08:00:00Z"
+    )]
+    Enqueue(Enqueue),
+    /// Cancel a job. A running one is asked to stop.
+    Cancel { id: u64 },
+    /// Run a failed or cancelled job again.
+    Retry { id: u64 },
+    /// Delete a job and its history. A running one must be cancelled first.
+    Delete { id: u64 },
+    /// Delete all jobs of one state.
+    #[command(after_help = "Examples:\n  lockstep jobs clear\n  lockstep jobs clear failed --yes")]
+    Clear {
+        /// State of the jobs.
+        #[arg(default_value = "completed", value_parser = clearable)]
+        status: JobStatus,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enqueue {
+    /// Job type, as the contract declares it.
+    job_type: String,
+    /// Goes into the payload as "message".
+    message: Option<String>,
+    /// Higher runs first; the job type's own when left out.
+    #[arg(allow_negative_numbers = true)]
+    priority: Option<i32>,
+    /// The payload as JSON text, as @FILE, or as - for stdin.
+    #[arg(long, conflicts_with = "message", value_name = "JSON|@FILE|-")]
+    payload: Option<String>,
+    /// The same as the third argument.
+    #[arg(
+        long = "priority",
+        conflicts_with = "priority",
+        allow_negative_numbers = true,
+        value_name = "PRIORITY",
+        id = "priority_flag"
+    )]
+    priority_flag: Option<i32>,
+    /// Not to run before this time, such as 2030-01-01T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+    /// Runs after the first that errors may cause; the job type's own when left out.
+    #[arg(long, value_name = "COUNT")]
+    max_retries: Option<u32>,
+}
+
+/// Which jobs a list is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted(Option<JobStatus>);
+
+fn status_or_all(text: &str) -> Result<Wanted, String> {
+    if text == "all" {
+        return Ok(Wanted(None));
+    }
+    text.parse()
+        .map(|status| Wanted(Some(status)))
+        .map_err(|error| format!("{error}, or all"))
+}
+
+fn clearable(text: &str) -> Result<JobStatus, String> {
+    match text.parse() {
+        Ok(JobStatus::Processing) => {
+            Err("jobs that are being processed cannot be deleted; cancel them first".to_owned())
+        }
+        Ok(status) => Ok(status),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+impl JobsCommand {
+    pub(super) async fn run(
+        self,
+        target: &impl Target,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Stats => output.show(&target.job_stats().await?, job_tables::stats),
+            Self::List {
+                status: Wanted(status),
+                job_type,
+                limit,
+            } => {
+                let filter = JobFilter { status, job_type };
+                let jobs = target.jobs(filter, limit).await?;
+                output.show(&jobs, |jobs| job_tables::list(jobs))
+            }
+            Self::Show { id } => {
+                let job = target.job(id).await?;
+                let attempts = target.job_attempts(id).await?;
+                job_tables::show(&job, &attempts, output)
+            }
+            Self::Enqueue(enqueue) => {
+                let job = target.job_create(enqueue.body()?).await?;
+                done(output, &job, "enqueued")
+            }
+            Self::Cancel { id } => {
+                let job = target.job_cancel(id).await?;
+                let what = match job.status {
+                    types::JobStatus::Cancelled => "cancelled",
+                    _ => "asked to stop",
+                };
+                done(output, &job, what)
+            }
+            Self::Retry { id } => done(output, &target.job_retry(id).await?, "pending again"),
+            Self::Delete { id } => {
+                target.job_delete(id).await?;
+                output.show(&json!({ "deleted": 1 }), |_| {
+                    sentence(&format!("job {id} deleted"))
+                })
+            }
+            Self::Clear { status, yes } => clear(target, status, yes, output).await,
+        }
+    }
+}
+
+fn done(output: &mut Output, job: &types::Job, what: &str) -> Result<(), Failure> {
+    output.show(job, |job| sentence(&format!("job {} {what}", job.id)))
+}
+
+fn sentence(text: &str) -> super::Rows {
+    super::Rows::pairs([(text, String::new())])
+}
+
+async fn clear(
+    target: &impl Target,
+    status: JobStatus,
+    yes: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let counts = target.job_stats().await?.total;
+    let count = job_tables::count(&counts, status);
+    if count > 0 && !yes {
+        let plural = if count == 1 { "" } else { "s" };
+        if !output.confirm(&format!("Delete {count} {status} job{plural}?"))? {
+            return Err(Failure::No("nothing was deleted".to_owned()));
+        }
+    }
+    let deleted = if count > 0 {
+        target.job_clear(status).await?
+    } else {
+        0
+    };
+    output.show(&json!({ "deleted": deleted }), |_| {
+        sentence(&format!("{deleted} {status} jobs deleted"))
+    })
+}
+
+impl Enqueue {
+    /// What `POST /jobs` takes.
+    fn body(self) -> Result<Value, Failure> {
+        let payload = match (&self.payload, &self.message) {
+            (Some(payload), _) => read_payload(payload)?,
+            (None, Some(message)) => json!({ "message": message }),
+            (None, None) => json!({}),
+        };
+        let mut body = Map::new();
+        body.insert("job_type".to_owned(), self.job_type.into());
+        body.insert("payload".to_owned(), payload);
+        if let Some(priority) = self.priority.or(self.priority_flag) {
+            body.insert("priority".to_owned(), priority.into());
+        }
+        if let Some(max_retries) = self.max_retries {
+            body.insert("max_retries".to_owned(), max_retries.into());
+        }
+        if let Some(at) = self.at {
+            body.insert("scheduled_at".to_owned(), at.to_rfc3339().into());
+        }
+        Ok(Value::Object(body))
+    }
+}
+
+fn read_payload(given: &str) -> Result<Value, Failure> {
+    let text = match given.strip_prefix('@') {
+        Some(path) => {
+            let file =
+                std::fs::File::open(Path::new(path)).map_err(|error| unreadable(path, &error))?;
+            read(path, file)?
+        }
+        None if given == "-" => read("stdin", std::io::stdin().lock())?,
+        None => given.to_owned(),
+    };
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Usage(format!("the payload is not JSON: {error}")))
+}
+
+fn read(name: &str, source: impl Read) -> Result<String, Failure> {
+    let mut text = String::new();
+    let length = source
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(name, &error))?;
+    if length as u64 > MOST_BYTES {
+        return Err(Failure::Usage(format!(
+            "{name} is longer than {MOST_BYTES} bytes"
+        )));
+    }
+    Ok(text)
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("cannot read {name}: {error}"))
+}

@@ -1,0 +1,33 @@
+//! Owns what an operator can do with users and jobs, whether a database or a server does it.
+//! Must not know: which of the two does it, or how the outcome is shown.
+
+use serde_json::Value;
+
+use super::Failure;
+use crate::{
+    contract::types,
+    model::{JobFilter, JobStatus, UserFilter},
+};
+
+/// A database or a server. Lists are newest first.
+pub(super) trait Target {
+    async fn job_stats(&self) -> Result<types::JobStats, Failure>;
+    async fn jobs(&self, filter: JobFilter, limit: u32) -> Result<Vec<types::Job>, Failure>;
+    async fn job(&self, id: u64) -> Result<types::Job, Failure>;
+    async fn job_attempts(&self, id: u64) -> Result<Vec<types::JobAttempt>, Failure>;
+    /// `body` is what `POST /jobs` takes.
+    async fn job_create(&self, body: Value) -> Result<types::Job, Failure>;
+    async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;
+    async fn job_retry(&self, id: u64) -> Result<types::Job, Failure>;
+    async fn job_delete(&self, id: u64) -> Result<(), Failure>;
+    /// Deletes all jobs of one state, never `processing`; answers how many.
+    async fn job_clear(&self, status: JobStatus) -> Result<usize, Failure>;
+
+    /// `body` is what `POST /users` takes.
+    async fn user_create(&self, body: Value) -> Result<types::User, Failure>;
+    async fn users(&self, filter: UserFilter, limit: u32) -> Result<Vec<types::User>, Failure>;
+    async fn user(&self, id: u64) -> Result<types::User, Failure>;
+    /// `body` is what `PATCH /users/{id}` takes.
+    async fn user_update(&self, id: u64, body: Value) -> Result<types::User, Failure>;
+    async fn user_delete(&self, id: u64) -> Result<(), Failure>;
+}
