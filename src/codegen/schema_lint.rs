@@ -24,6 +24,72 @@ const UNSUPPORTED: [&str; 8] = [
     "xml",
 ];
 
+/// Keywords that any type may have.
+const ANY_TYPE: [&str; 7] = [
+    "type",
+    "title",
+    "description",
+    "nullable",
+    "default",
+    "example",
+    "deprecated",
+];
+
+/// Keywords of one type.
+fn own_keywords(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "string" => &["format", "enum", "minLength", "maxLength", "pattern"],
+        "integer" | "number" => &[
+            "format",
+            "minimum",
+            "maximum",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+        ],
+        "array" => &["items", "minItems", "maxItems", "uniqueItems"],
+        "object" => &[
+            "properties",
+            "required",
+            "additionalProperties",
+            "minProperties",
+            "maxProperties",
+        ],
+        _ => &[],
+    }
+}
+
+/// Formats that are understood; a format that nobody checks would be a promise that nobody keeps.
+fn formats(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "string" => &[
+            "date",
+            "date-time",
+            "uuid",
+            "email",
+            "uri",
+            "hostname",
+            "ipv4",
+            "ipv6",
+        ],
+        "integer" => &["int32", "int64", "uint32"],
+        "number" => &["float", "double"],
+        _ => &[],
+    }
+}
+
+/// Whether a default is of its type. Its bounds are checked where examples are, by the schema itself.
+fn fits(kind: &str, default: &Value) -> bool {
+    match kind {
+        "string" => default.is_string(),
+        "integer" => default.is_i64() || default.is_u64(),
+        "number" => default.is_number(),
+        "boolean" => default.is_boolean(),
+        "array" => default.is_array(),
+        _ => default.is_object(),
+    }
+}
+
 pub(super) struct SchemaLint<'d> {
     pub(super) document: &'d Value,
 }
@@ -51,16 +117,38 @@ impl SchemaLint<'_> {
                 "nullable and default together: the default would be lost",
             );
         }
-        match schema["type"].as_str() {
-            Some("string") => string(members, at, refusals),
-            Some("integer") => integer(members, at, refusals),
-            Some("number") => ordered(members, "minimum", "maximum", at, refusals),
-            Some("boolean") => {}
-            Some("array") => self.array(members, at, refusals),
-            Some("object") => self.object(members, at, refusals),
-            Some(other) => refusals.add(&at.then("type"), format!("unknown type {other}")),
-            None if UNSUPPORTED.iter().any(|key| members.contains_key(*key)) => {}
-            None => refusals.add(&at.then("type"), "missing"),
+        let Some(kind) = schema["type"].as_str() else {
+            if !UNSUPPORTED.iter().any(|key| members.contains_key(*key)) {
+                refusals.add(&at.then("type"), "missing");
+            }
+            return;
+        };
+        match kind {
+            "string" => string(members, at, refusals),
+            "integer" => integer(members, at, refusals),
+            "number" => ordered(members, "minimum", "maximum", at, refusals),
+            "boolean" => {}
+            "array" => self.array(members, at, refusals),
+            "object" => self.object(members, at, refusals),
+            other => refusals.add(&at.then("type"), format!("unknown type {other}")),
+        }
+        for key in members.keys() {
+            let known =
+                ANY_TYPE.contains(&key.as_str()) || own_keywords(kind).contains(&key.as_str());
+            if !known && !UNSUPPORTED.contains(&key.as_str()) {
+                refusals.add(&at.then(key), format!("does not belong to the type {kind}"));
+            }
+        }
+        if members
+            .get("default")
+            .is_some_and(|default| !fits(kind, default))
+        {
+            refusals.add(&at.then("default"), format!("is no {kind}"));
+        }
+        let format = members.get("format").and_then(Value::as_str);
+        if let Some(format) = format.filter(|format| !formats(kind).contains(format)) {
+            let known = formats(kind).join(", ");
+            refusals.add(&at.then("format"), format!("{format} is none of {known}"));
         }
     }
 
@@ -197,8 +285,9 @@ fn integer(members: &Map<String, Value>, at: &Pointer, refusals: &mut Refusals) 
         Some("int32") => (i128::from(i32::MIN), i128::from(i32::MAX)),
         Some("int64") => (i128::from(i64::MIN), i128::from(i64::MAX)),
         Some("uint32") => (0, i128::from(u32::MAX)),
-        _ => {
-            refusals.add(&at.then("format"), "an integer is int32, int64 or uint32");
+        Some(_) => return,
+        None => {
+            refusals.add(&at.then("format"), "missing: int32, int64 or uint32");
             return;
         }
     };
