@@ -253,6 +253,14 @@ fn string(members: &Map<String, Value>, at: &Pointer, refusals: &mut Refusals) {
         require(members, "maxLength", at, refusals);
     }
     ordered(members, "minLength", "maxLength", at, refusals);
+    // The generated types compile it at their first use, by this crate: a bad one would panic there.
+    let pattern = members.get("pattern").and_then(Value::as_str);
+    if let Some(Err(error)) = pattern.map(regress::Regex::new) {
+        refusals.add(
+            &at.then("pattern"),
+            format!("is no regular expression: {error}"),
+        );
+    }
 }
 
 fn enumeration(values: &[Value], at: &Pointer, refusals: &mut Refusals) {

@@ -149,12 +149,19 @@ impl Operation {
 impl Spec {
     pub(super) fn new(document: Value) -> Result<Self, Refused> {
         let mut operations = Vec::new();
+        let mut refused = Vec::new();
         let at = Pointer::default().then("paths");
         for (path, item) in object(&document["paths"]) {
             for (method, operation) in object(item) {
                 let at = at.then(path).then(method);
-                operations.push(read_operation(&document, path, method, operation, &at)?);
+                match read_operation(&document, path, method, operation, &at) {
+                    Ok(operation) => operations.push(operation),
+                    Err(Refused(reasons)) => refused.extend(reasons),
+                }
             }
+        }
+        if !refused.is_empty() {
+            return Err(Refused(refused));
         }
         operations.sort_by(|a, b| a.id.cmp(&b.id));
         let schemas = object(&document["components"]["schemas"])

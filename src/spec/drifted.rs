@@ -18,6 +18,14 @@ use super::{
 pub(super) fn add(old: &Value, new: &Value, findings: &mut Findings) {
     let (old, new) = (canonical(old), canonical(new));
     // Its assertions: such changes were found by our rules already.
+    if [&old, &new].into_iter().any(is_endless) {
+        if old != new {
+            let reason =
+                "drift was not asked: a component refers to itself without anything between";
+            findings.add(Class::Unhandled, "/components", reason);
+        }
+        return;
+    }
     let (before, after) = (media_types(&old), media_types(&new));
     if before
         .iter()
@@ -103,6 +111,39 @@ fn sorted(key: &str, value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// Whether a component leads back to itself by references and alternatives alone. `drift` would follow it for ever.
+fn is_endless(document: &Value) -> bool {
+    let components = document["components"].as_object().into_iter().flatten();
+    components.into_iter().any(|(kind, members)| {
+        let members = members.as_object().into_iter().flatten();
+        members.into_iter().any(|(name, component)| {
+            let place = format!("#/components/{kind}/{name}");
+            leads_back(document, component, &mut vec![place])
+        })
+    })
+}
+
+fn leads_back(document: &Value, value: &Value, open: &mut Vec<String>) -> bool {
+    if let Some(place) = value["$ref"].as_str() {
+        if open.iter().any(|other| other == place) {
+            return true;
+        }
+        let Some(target) = document.pointer(place.trim_start_matches('#')) else {
+            return false;
+        };
+        open.push(place.to_owned());
+        let endless = leads_back(document, target, open);
+        open.pop();
+        return endless;
+    }
+    ["allOf", "anyOf", "oneOf"].iter().any(|key| {
+        let alternatives = value[*key].as_array().into_iter().flatten();
+        alternatives
+            .into_iter()
+            .any(|one| leads_back(document, one, open))
+    })
 }
 
 /// Every place of every operation that has content, with its media types.

@@ -361,3 +361,32 @@ fn what_is_no_openapi_3_0_document_is_refused_in_words() {
         assert!(message.contains(reason), "{text:?}: {message}");
     }
 }
+
+#[test]
+fn odd_documents_are_compared_without_harm() {
+    let schemas = |schemas: Value| {
+        json!({"openapi": "3.0.3", "info": {"title": "t", "version": "1.0.0"},
+            "paths": {"/a": {"get": {"operationId": "a", "responses": {"200": {"description": "d",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}}},
+            "components": {"schemas": schemas}})
+    };
+    let odd = [
+        schemas(json!({"A": {"$ref": "#/components/schemas/A"}})),
+        schemas(
+            json!({"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}}),
+        ),
+        schemas(json!({"A": {"type": "array", "items": {"$ref": "#/components/schemas/A"}}})),
+        schemas(json!({"A": {"oneOf": [{"$ref": "#/components/schemas/A"}, {"type": "string"}]}})),
+        schemas(json!({})),
+        json!({"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {}}),
+        json!({}),
+        json!(5),
+        Value::Null,
+    ];
+    for old in &odd {
+        assert_eq!(diff(old, old).count(Class::Breaking), 0, "{old}");
+        for new in odd.iter().filter(|new| *new != old) {
+            assert!(!diff(old, new).changes.is_empty(), "{old} and {new}");
+        }
+    }
+}

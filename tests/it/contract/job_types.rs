@@ -11,6 +11,7 @@ use lockstep::{
     model::BackoffKind,
     queue::JobType,
 };
+use serde_json::json;
 
 #[test]
 fn policies_are_sorted_and_found_by_name() {
@@ -66,6 +67,29 @@ fn policies_say_what_the_document_says() {
         );
     }
     assert_eq!(EmailNotification::POLICY.sensitive, ["/recipients"]);
+}
+
+/// The generator's ranges and the answer's schema say the same.
+#[test]
+fn policies_fit_the_answer_that_shows_them() {
+    let validator = super::validator(&schemas()["JobType"]);
+    for policy in POLICIES {
+        let shown = json!({
+            "job_type": policy.job_type,
+            "queue": policy.queue,
+            "priority": policy.priority,
+            "max_retries": policy.max_retries,
+            "timeout_seconds": policy.timeout.as_secs(),
+            "backoff": {
+                "kind": "linear",
+                "base_seconds": policy.backoff.base.as_secs(),
+                "cap_seconds": policy.backoff.cap.as_secs(),
+                "jitter": policy.backoff.jitter,
+            },
+            "schema_fingerprint": policy.schema_fingerprint,
+        });
+        assert!(validator.is_valid(&shown), "{shown}");
+    }
 }
 
 #[test]

@@ -4,6 +4,12 @@ use super::Case;
 
 pub(super) const SCHEMAS: &[Case] = &[
     (
+        "'^[a-z]+$'",
+        "'^[a-z'",
+        "/components/schemas/Name/pattern",
+        "no regular expression",
+    ),
+    (
         "      maxLength: 10\n",
         "",
         "/components/schemas/Name/maxLength",
