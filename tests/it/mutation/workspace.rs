@@ -1,0 +1,66 @@
+//! Owns the copy of this workspace in which mutants are compiled.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// What the library needs to compile.
+const SOURCES: [&str; 9] =
+    ["Cargo.toml", "Cargo.lock", "build.rs", "openapi.yaml", "README.md", "src", "client", "migrations", "tests"];
+
+pub(super) struct MutantWorkspace {
+    root: tempfile::TempDir,
+}
+
+pub(super) struct Check {
+    pub(super) passed: bool,
+    pub(super) output: String,
+}
+
+impl MutantWorkspace {
+    pub(super) fn create() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for source in SOURCES {
+            copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source), &root.path().join(source));
+        }
+        Self { root }
+    }
+
+    /// Makes `document` the contract of the copy. JSON is YAML.
+    pub(super) fn write(&self, document: &Value) {
+        fs::write(self.root.path().join("openapi.yaml"), serde_json::to_string_pretty(document).unwrap()).unwrap();
+    }
+
+    pub(super) fn check(&self) -> Check {
+        let output = Command::new(env!("CARGO"))
+            .args(["check", "--package", "lockstep", "--lib", "--offline", "--locked", "--color", "never"])
+            .current_dir(self.root.path())
+            .env("CARGO_TARGET_DIR", target_folder())
+            .output()
+            .unwrap();
+        Check { passed: output.status.success(), output: String::from_utf8_lossy(&output.stderr).into_owned() }
+    }
+}
+
+/// The target folder that this very test was built into: `<target>/debug/deps/it-…`.
+fn target_folder() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name() != "target" {
+                copy(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
