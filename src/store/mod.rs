@@ -3,139 +3,89 @@
 //!
 //! [`Store`] is the one interface. Behind it stands one engine: SQLite now, PostgreSQL beside it later
 //! (docs/decisions). Every method is one durable unit: when it returns `Ok`, what it did survives SIGKILL and power
-//! loss; when it returns an error, it did nothing, except [`StoreError::Unknown`].
+//! loss; when it returns an error, it did nothing.
 
-use std::{sync::Arc, time::Duration};
+mod error;
+mod jobs;
+mod requests;
+mod schema;
+mod sqlite;
+mod users;
+mod wake;
 
-use chrono::{DateTime, Utc};
+use std::{path::PathBuf, sync::Arc};
+
 use slog::Logger;
 
-use crate::{
-    clock::Clock,
-    model::{
-        ClaimedJob, Job, JobAttempt, JobFilter, JobTypeCounts, LeaseState, LeaseToken, NewJob,
-        NewUser, Settled, Settlement, User, UserChange, UserCreatedJob, UserFilter, UserProfile,
-        UserStatistics,
-    },
-};
+use self::sqlite::Sqlite;
+use crate::clock::Clock;
 
-/// Where and how to keep things.
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// `users.db`, `sqlite:users.db`, `sqlite://users.db`.
-    pub database_url: String,
+pub use error::{Cause, StoreError};
+pub use requests::{Claim, MigrationState, Promoted, Rescued, StoreConfig, UserCreated};
+pub use wake::Wakeups;
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<Sqlite>,
 }
 
-/// A claim of due jobs.
-#[derive(Debug, Clone)]
-pub struct Claim<'a> {
-    /// Queues to take from.
-    pub queues: &'a [&'a str],
-    /// Who takes them; goes into the attempts' history.
-    pub worker: &'a str,
-    /// At most this many.
-    pub limit: usize,
-    /// How long the lease lasts without a heartbeat.
-    pub lease: Duration,
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
 }
 
-/// What one maintenance pass did, and when the next due row comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promoted {
-    pub jobs: usize,
-    /// When the next waiting job is due, if any waits.
-    pub next_due: Option<DateTime<Utc>>,
-}
+impl Store {
+    /// Opens the database and brings it to this program's schema. Refuses, without a write, a file that is corrupt,
+    /// not ours, newer than this program, or cannot be written ([`StoreError::Unusable`], [`StoreError::Unavailable`]).
+    pub async fn open(
+        config: &StoreConfig,
+        clock: Arc<dyn Clock>,
+        log: &Logger,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { engine: Arc::new(Sqlite::open(config, clock, log).await?) })
+    }
 
-/// What became of jobs whose lease ran out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rescued {
-    /// Pending again.
-    pub retaken: usize,
-    /// Lost for the third time: failed with reason `worker_lost`.
-    pub quarantined: usize,
-}
+    /// Waits for what was accepted, then closes. Other clones keep the database open.
+    pub async fn close(self) {
+        if let Some(engine) = Arc::into_inner(self.engine) {
+            engine.close().await;
+        }
+    }
 
-// Interface agreed for the first wave (each is `async fn …(&self, …) -> Result<…, StoreError>` on `Store`):
-//
-// open(&StoreConfig, Arc<dyn Clock>, &Logger) -> Store      runs pending migrations, asserts FULL and the SQLite version
-// close(self)                                               waits for what was accepted, checkpoints
-// ping()                                                    a read that proves the database answers
-// subscribe() -> Wakeups                                    Wakeups::changed().await: jobs may have become due or claimable
-//
-// user_create(NewUser, UserCreatedJob) -> UserCreated { user: User, job_id: Option<i64> }   (None: enqueue failed, logged;
-//                                                           the reconciler owes the job); EmailTaken
-// user_get(id) -> Option<User>
-// user_update(id, UserChange, expected_version: Option<i64>) -> User;  NotFound, EmailTaken, VersionMismatch
-// user_delete(id, expected_version: Option<i64>);           NotFound, VersionMismatch
-// user_list(UserFilter, before_id: Option<i64>, limit) -> Vec<User>        newest (highest id) first
-// user_scan(after_id: i64, limit) -> Vec<User>              ascending id, for exports
-// user_statistics() -> UserStatistics
-// user_profile_initialise(UserProfile, signed_up: DateTime<Utc>) -> bool   true when it was not there yet (sign-up counted once)
-// user_profile_get(user_id) -> Option<UserProfile>
-// signup_counts() -> Vec<(NaiveDate, i64)>
-// users_without_job(limit) -> Vec<User>                     for the reconciler
-// user_enqueue_missing(user_id, UserCreatedJob) -> Option<i64>   None when another reconciler was faster
-//
-// job_enqueue(NewJob) -> Job
-// job_get(id) -> Option<Job>
-// job_list(JobFilter, before_id: Option<i64>, limit) -> Vec<Job>           newest first
-// job_attempts(id, limit) -> Vec<JobAttempt>                oldest first, the running one last; newest `limit`
-// job_cancel(id) -> Job;                                    NotFound, JobEnded. Waiting → cancelled; processing → cancel_requested
-// job_retry(id) -> Job;                                     NotFound, JobNotRetryable
-// job_delete(id);                                           NotFound, JobProcessing
-// job_clear(status (ended or waiting, never processing), limit) -> usize   deletes a batch
-// job_counts() -> Vec<JobTypeCounts>                        from counters kept with each transition; never a COUNT over jobs
-//
-// job_claim(Claim) -> Vec<ClaimedJob>
-// job_heartbeat(Vec<(i64, LeaseToken)>, lease: Duration) -> Vec<LeaseState>     same order
-// job_settle(Vec<(i64, LeaseToken, Settlement)>) -> Vec<Settled>                same order
-// job_promote(limit) -> Promoted
-// job_rescue(limit) -> Rescued
-//
-// For operators (`lockstep migrate|doctor|backup`):
-// Store::schema(&StoreConfig) -> SchemaState { applied: Vec<String>, pending: Vec<String> }    changes nothing; names oldest first
-// Store::migrate_up(&StoreConfig, &Logger) -> Vec<String>      names of what it applied
-// Store::migrate_down(&StoreConfig, &Logger) -> Option<String> reverts the newest migration; None when none is applied
-// backup(&Path) -> u64      bytes; VACUUM INTO a temporary file beside it, quick_check, fsync, rename; an existing file is refused
-// checkup() -> Checkup { engine: String ("SQLite 3.53.0"), synchronous: String, journal: String, faults: Vec<String> (quick_check,
-//                        foreign_key_check), kept: Vec<JobTypeCounts>, counted: Vec<JobTypeCounts> (a real COUNT) }
+    /// Proves that the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.engine.ping().await
+    }
 
-/// Stub of the first wave.
-#[derive(Debug, Clone)]
-pub struct Store {}
+    /// Changes from now on: jobs that may be claimable, due, or to be stopped.
+    pub fn subscribe(&self) -> Wakeups {
+        self.engine.subscribe()
+    }
 
-/// Why the store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is no such row.
-    #[error("no such row")]
-    NotFound,
-    /// Another user has the address, without regard to case.
-    #[error("another user has the e-mail address")]
-    EmailTaken,
-    /// The row has another version than the caller expected.
-    #[error("the row has changed since")]
-    VersionMismatch,
-    /// The job has ended.
-    #[error("the job has ended")]
-    JobEnded,
-    /// Only failed and cancelled jobs can be retried.
-    #[error("only a failed or cancelled job can be retried")]
-    JobNotRetryable,
-    /// A worker has the job.
-    #[error("a worker has the job")]
-    JobProcessing,
-    /// The database cannot do it now: locked, full, read-only, unreachable, stopping. Worth another try.
-    #[error("the database is unavailable")]
-    Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-    /// The database cannot be used as it is: not a database, corrupt, newer than this program, foreign.
-    #[error("{0}")]
-    Unusable(
-        String,
-        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
-    ),
-    /// A fault of this program, such as a statement that the database does not understand.
-    #[error("a database statement failed")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A consistent, checked copy, taken while everything runs. `target` must not exist. Answers its bytes.
+    pub async fn backup(&self, target: PathBuf) -> Result<u64, StoreError> {
+        self.engine.backup(target).await
+    }
+
+    /// What is not sound in the file, if anything. Reads all of it.
+    pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
+        self.engine.quick_check().await
+    }
+
+    /// The migrations that this program knows, oldest first, and whether the database has them.
+    pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, StoreError> {
+        sqlite::migrations(config).await
+    }
+
+    /// Runs pending migrations. Answers how many ran.
+    pub async fn migrate_up(config: &StoreConfig) -> Result<usize, StoreError> {
+        sqlite::migrate_up(config).await
+    }
+
+    /// Takes the newest migration back, and the data in its tables with it. Answers its version, if there was one.
+    pub async fn migrate_down(config: &StoreConfig) -> Result<Option<String>, StoreError> {
+        sqlite::migrate_down(config).await
+    }
 }

@@ -1,0 +1,110 @@
+//! Owns what can go wrong in the store, in the domain's words.
+//! Must not know: HTTP, or which engine it was.
+
+/// The cause below a store's error.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such row.
+    #[error("no such row")]
+    NotFound,
+    /// Another user has the address, without regard to case.
+    #[error("another user has the e-mail address")]
+    EmailTaken,
+    /// The row has another version than the caller expected.
+    #[error("the row has changed since")]
+    VersionMismatch,
+    /// The job has ended.
+    #[error("the job has ended")]
+    JobEnded,
+    /// Only failed and cancelled jobs can be retried.
+    #[error("only a failed or cancelled job can be retried")]
+    JobNotRetryable,
+    /// A worker has the job.
+    #[error("a worker has the job")]
+    JobProcessing,
+    /// The database cannot do it now: locked, full, read-only, overloaded, stopping. Worth another try.
+    #[error("the database is unavailable: {reason}")]
+    Unavailable {
+        reason: &'static str,
+        #[source]
+        source: Option<Cause>,
+    },
+    /// The database cannot be used as it is: not a database, corrupt, newer than this program, foreign.
+    /// The text is a whole sentence with the fix.
+    #[error("{message}")]
+    Unusable {
+        message: String,
+        #[source]
+        source: Option<Cause>,
+    },
+    /// A fault of this program, such as a statement that the database does not understand.
+    #[error("a database statement failed")]
+    Internal(#[source] Cause),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::NotFound
+            | Self::EmailTaken
+            | Self::VersionMismatch
+            | Self::JobEnded
+            | Self::JobNotRetryable
+            | Self::JobProcessing
+            | Self::Unusable { .. }
+            | Self::Internal(_) => false,
+        }
+    }
+
+    pub(super) const fn unavailable(reason: &'static str) -> Self {
+        Self::Unavailable { reason, source: None }
+    }
+
+    pub(super) fn unusable(message: impl Into<String>) -> Self {
+        Self::Unusable { message: message.into(), source: None }
+    }
+
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self::Internal(message.into().into())
+    }
+}
+
+/// What SQLite says when it cannot now, and what that means.
+const UNAVAILABLE: [(&str, &str); 6] = [
+    ("database is locked", "another process holds its lock"),
+    ("database table is locked", "another process holds its lock"),
+    ("database or disk is full", "the disk is full"),
+    ("attempt to write a readonly database", "it is read-only"),
+    ("disk I/O error", "the disk fails"),
+    ("unable to open database file", "its file cannot be opened"),
+];
+
+impl StoreError {
+    /// SQLite's own words decide: Diesel keeps no result code.
+    pub(super) fn classify(text: &str, source: Cause) -> Self {
+        if let Some((_, reason)) = UNAVAILABLE.into_iter().find(|(words, _)| text.contains(words)) {
+            return Self::Unavailable { reason, source: Some(source) };
+        }
+        if text.contains("malformed") || text.contains("not a database") {
+            return Self::Unusable {
+                message: "the database file is corrupt: restore it from a backup".to_owned(),
+                source: Some(source),
+            };
+        }
+        Self::Internal(source)
+    }
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        match error {
+            diesel::result::Error::NotFound => Self::NotFound,
+            error => Self::classify(&error.to_string(), Box::new(error)),
+        }
+    }
+}

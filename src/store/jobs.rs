@@ -1,0 +1,86 @@
+//! Owns the store's interface to jobs.
+//! Must not know: how an engine does it.
+
+use std::time::Duration;
+
+use super::{Claim, Promoted, Rescued, Store, StoreError};
+use crate::model::{
+    ClaimedJob, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken, NewJob, Settled,
+    Settlement,
+};
+
+impl Store {
+    /// Stores a job: pending when it is due, scheduled otherwise.
+    pub async fn job_enqueue(&self, job: NewJob) -> Result<Job, StoreError> {
+        self.engine.job_enqueue(job).await
+    }
+
+    pub async fn job_get(&self, id: i64) -> Result<Option<Job>, StoreError> {
+        self.engine.job_get(id).await
+    }
+
+    /// Newest first, with ids below `before_id`. A filter on few jobs among many walks over the many.
+    pub async fn job_list(&self, filter: JobFilter, before_id: Option<i64>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.engine.job_list(filter, before_id, limit).await
+    }
+
+    /// The newest `limit` runs, oldest first, the running one included. `NotFound`.
+    pub async fn job_attempts(&self, id: i64, limit: usize) -> Result<Vec<JobAttempt>, StoreError> {
+        self.engine.job_attempts(id, limit).await
+    }
+
+    /// Waiting → cancelled; running → asked to stop. `NotFound`, `JobEnded`.
+    pub async fn job_cancel(&self, id: i64) -> Result<Job, StoreError> {
+        self.engine.job_cancel(id).await
+    }
+
+    /// Failed or cancelled → pending at once, with its retries restored. `NotFound`, `JobNotRetryable`.
+    pub async fn job_retry(&self, id: i64) -> Result<Job, StoreError> {
+        self.engine.job_retry(id).await
+    }
+
+    /// Deletes a job and its history. `NotFound`, `JobProcessing`.
+    pub async fn job_delete(&self, id: i64) -> Result<(), StoreError> {
+        self.engine.job_delete(id).await
+    }
+
+    /// Deletes a batch of the jobs in one state, oldest first; answers how many. `JobProcessing` for that state.
+    pub async fn job_clear(&self, status: JobStatus, limit: usize) -> Result<usize, StoreError> {
+        self.engine.job_clear(status, limit).await
+    }
+
+    /// Jobs by type and state, from counters that are kept with each transition: the same cost at any length.
+    pub async fn job_counts(&self) -> Result<Vec<JobTypeCounts>, StoreError> {
+        self.engine.job_counts().await
+    }
+
+    /// Counters that differ from a count over all jobs: (kept, counted). Empty unless somebody changed jobs by hand. Reads all jobs.
+    pub async fn job_counts_check(&self) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
+        self.engine.job_counts_check().await
+    }
+
+    /// Gives leases on due jobs, in their order. No job has two live leases.
+    pub async fn job_claim(&self, claim: Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+        self.engine.job_claim(claim).await
+    }
+
+    /// Extends leases; answers in the same order.
+    pub async fn job_heartbeat(&self, leases: Vec<(i64, LeaseToken)>, lease: Duration) -> Result<Vec<LeaseState>, StoreError> {
+        self.engine.job_heartbeat(leases, lease).await
+    }
+
+    /// Ends runs; answers in the same order. A token that is not the job's any more changes nothing. A job that was asked to stop does not go back to wait: it is cancelled.
+    pub async fn job_settle(&self, settlements: Vec<(i64, LeaseToken, Settlement)>) -> Result<Vec<Settled>, StoreError> {
+        self.engine.job_settle(settlements).await
+    }
+
+    /// Makes waiting jobs pending that are due.
+    pub async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
+        self.engine.job_promote(limit).await
+    }
+
+    /// Takes back leases that ran out.
+    pub async fn job_rescue(&self, limit: usize) -> Result<Rescued, StoreError> {
+        self.engine.job_rescue(limit).await
+    }
+}

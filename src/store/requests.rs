@@ -1,0 +1,73 @@
+//! Owns what callers ask of the store and hear from it, beyond the model's own nouns.
+//! Must not know: engines.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::User;
+
+/// Where and how to keep things.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// `users.db`, `sqlite:users.db`, `sqlite://users.db`.
+    pub database_url: String,
+    /// How much waiting outweighs one step of priority, so that low priority does not starve for ever.
+    pub ageing: Duration,
+}
+
+impl StoreConfig {
+    /// A day of waiting outweighs one step of priority.
+    pub const AGEING: Duration = Duration::from_secs(86_400);
+
+    /// The database at `database_url`, everything else as by default.
+    pub fn new(database_url: impl Into<String>) -> Self {
+        Self { database_url: database_url.into(), ageing: Self::AGEING }
+    }
+}
+
+/// A stored user, and its job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserCreated {
+    pub user: User,
+    /// `None` when the job could not be enqueued: it is owed, and the reconciler pays.
+    pub job_id: Option<i64>,
+}
+
+/// A claim of due jobs.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// Queues to take from, the first ones first.
+    pub queues: &'a [&'a str],
+    /// Who takes them; goes into the attempts' history.
+    pub worker: &'a str,
+    /// At most this many.
+    pub limit: usize,
+    /// How long the lease lasts without a heartbeat.
+    pub lease: Duration,
+}
+
+/// What one pass over the waiting jobs did, and when the next one is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promoted {
+    pub jobs: usize,
+    /// When the next waiting job is due, if any waits. Not after now when the limit left some.
+    pub next_due: Option<DateTime<Utc>>,
+}
+
+/// What became of jobs whose lease ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rescued {
+    /// Pending again, or cancelled when that was asked for.
+    pub retaken: usize,
+    /// Lost for the third time: failed, with an error that starts with `worker_lost`.
+    pub quarantined: usize,
+}
+
+/// A migration that this program knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationState {
+    pub version: String,
+    pub name: String,
+    pub applied: bool,
+}

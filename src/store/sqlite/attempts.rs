@@ -1,0 +1,71 @@
+//! Owns a job's history: the runs that ended, and the running one from the job's own row (docs/decisions/0005).
+//! Must not know: how a run is settled.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sqlite::SqliteConnection};
+
+use super::{Sqlite, time::moment};
+use crate::{
+    model::{AttemptOutcome, JobAttempt, JobStatus},
+    store::{StoreError, schema::{job_attempts, job_queue}},
+};
+
+impl Sqlite {
+    pub(in crate::store) async fn job_attempts(
+        &self,
+        id: i64,
+        limit: usize,
+    ) -> Result<Vec<JobAttempt>, StoreError> {
+        self.read(move |conn| {
+            let running = running(conn, id)?;
+            let ended = limit.saturating_sub(usize::from(running.is_some()));
+            let mut attempts = newest(conn, id, ended)?;
+            attempts.reverse();
+            attempts.extend(running);
+            Ok(attempts)
+        })
+        .await
+    }
+}
+
+type Row = (i32, String, i64, i64, String, Option<String>);
+
+fn newest(conn: &mut SqliteConnection, id: i64, limit: usize) -> Result<Vec<JobAttempt>, StoreError> {
+    use job_attempts::{error, finished_at, job_id, number, outcome, started_at, worker};
+    let rows: Vec<Row> = job_attempts::table
+        .filter(job_id.eq(id))
+        .order(number.desc())
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select((number, worker, started_at, finished_at, outcome, error))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(number, worker, started_at, finished_at, outcome, error)| {
+            let known = AttemptOutcome::ALL.into_iter().find(|known| known.as_str() == outcome);
+            let outcome = known.ok_or_else(|| StoreError::internal("unknown outcome in job_attempts"))?;
+            Ok(JobAttempt {
+                number,
+                worker,
+                started_at: moment(started_at),
+                finished_at: Some(moment(finished_at)),
+                outcome: Some(outcome),
+                error,
+            })
+        })
+        .collect()
+}
+
+fn running(conn: &mut SqliteConnection, id: i64) -> Result<Option<JobAttempt>, StoreError> {
+    let row: Option<(String, i32, Option<String>, Option<i64>)> = job_queue::table
+        .find(id)
+        .select((job_queue::status, job_queue::attempt, job_queue::worker, job_queue::started_at))
+        .first(conn)
+        .optional()?;
+    let (status, number, worker, started_at) = row.ok_or(StoreError::NotFound)?;
+    Ok((status == JobStatus::Processing.as_str()).then(|| JobAttempt {
+        number,
+        worker: worker.unwrap_or_default(),
+        started_at: moment(started_at.unwrap_or_default()),
+        finished_at: None,
+        outcome: None,
+        error: None,
+    }))
+}

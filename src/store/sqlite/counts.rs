@@ -1,0 +1,67 @@
+//! Owns reading the counters, and the proof that they are right.
+//! Must not know: how they are kept (ledger.rs).
+
+use std::collections::BTreeMap;
+
+use diesel::{QueryDsl, RunQueryDsl, dsl::sql, sql_types::BigInt, sqlite::SqliteConnection};
+
+use super::Sqlite;
+use crate::{
+    model::{JobCounts, JobTypeCounts},
+    store::{StoreError, schema::{job_counts, job_queue}},
+};
+
+impl Sqlite {
+    pub(in crate::store) async fn job_counts(&self) -> Result<Vec<JobTypeCounts>, StoreError> {
+        self.read(kept).await
+    }
+
+    /// What is kept and what a count over all jobs finds, where the two differ.
+    pub(in crate::store) async fn job_counts_check(
+        &self,
+    ) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
+        // In the writer, so that both see the same moment.
+        self.write(|tx| {
+            let (kept, counted) = (kept(tx.conn)?, counted(tx.conn)?);
+            let by_type = |all: &[JobTypeCounts], job_type: &str| {
+                let found = all.iter().find(|counts| counts.job_type == job_type).cloned();
+                found.unwrap_or_else(|| JobTypeCounts {
+                    job_type: job_type.to_owned(),
+                    counts: JobCounts::default(),
+                })
+            };
+            let mut types: Vec<_> =
+                kept.iter().chain(&counted).map(|counts| counts.job_type.clone()).collect();
+            types.sort_unstable();
+            types.dedup();
+            let pairs = types.iter().map(|name| (by_type(&kept, name), by_type(&counted, name)));
+            Ok(pairs.filter(|(kept, counted)| kept != counted).collect())
+        })
+        .await
+    }
+}
+
+fn kept(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {
+    let rows = job_counts::table
+        .select((job_counts::job_type, job_counts::status, job_counts::count))
+        .load(conn)?;
+    by_type(rows)
+}
+
+fn counted(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {
+    let rows = job_queue::table
+        .group_by((job_queue::job_type, job_queue::status))
+        .select((job_queue::job_type, job_queue::status, sql::<BigInt>("count(*)")))
+        .load(conn)?;
+    by_type(rows)
+}
+
+/// Adds up queues; types without jobs are left out.
+fn by_type(rows: Vec<(String, String, i64)>) -> Result<Vec<JobTypeCounts>, StoreError> {
+    let mut types: BTreeMap<String, JobCounts> = BTreeMap::new();
+    for (job_type, status, count) in rows {
+        *types.entry(job_type).or_default().of(super::jobs::status(&status)?) += count;
+    }
+    types.retain(|_, counts| *counts != JobCounts::default());
+    Ok(types.into_iter().map(|(job_type, counts)| JobTypeCounts { job_type, counts }).collect())
+}

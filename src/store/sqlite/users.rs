@@ -1,0 +1,284 @@
+//! Owns users, and that none is without its job.
+//! Must not know: what the job does.
+
+use std::time::Duration;
+
+use diesel::{
+    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper, sqlite::Sqlite as Backend,
+};
+use slog::{Logger, error};
+
+use super::{Sqlite, enqueue::{insert, last_id}, time::{micros, moment}, writer::Tx};
+use crate::{
+    model::{NewUser, User, UserChange, UserCreatedJob, UserFilter},
+    store::{StoreError, UserCreated, schema::users},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Backend))]
+struct UserRow {
+    id: i64,
+    email: String,
+    age: i32,
+    name: Option<String>,
+    bio: Option<String>,
+    is_active: bool,
+    additional_data: Option<String>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            age: row.age,
+            name: row.name,
+            bio: row.bio,
+            is_active: row.is_active,
+            additional_data: row.additional_data,
+            version: row.version,
+            created_at: moment(row.created_at),
+            updated_at: moment(row.updated_at),
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = users)]
+struct NewRow<'a> {
+    email: &'a str,
+    email_key: String,
+    age: i32,
+    name: Option<&'a str>,
+    bio: Option<&'a str>,
+    is_active: bool,
+    additional_data: Option<&'a str>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Changes {
+    email_key: Option<String>,
+    email: Option<String>,
+    age: Option<i32>,
+    name: Option<Option<String>>,
+    bio: Option<Option<String>>,
+    is_active: Option<bool>,
+    version: i64,
+    updated_at: i64,
+}
+
+/// What makes two addresses the same. Unicode, where SQLite's NOCASE is ASCII.
+fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+impl Sqlite {
+    pub(in crate::store) async fn user_create(
+        &self,
+        user: NewUser,
+        job: UserCreatedJob,
+    ) -> Result<UserCreated, StoreError> {
+        let (ageing, log) = (self.ageing, self.log.clone());
+        self.write(move |tx| {
+            let user = store(tx, user)?;
+            let job_id = enqueue(tx, job(user.id), ageing, &log);
+            if job_id.is_none() {
+                diesel::update(users::table.find(user.id))
+                    .set(users::job_enqueued.eq(false))
+                    .execute(tx.conn)?;
+            }
+            Ok(UserCreated { user, job_id })
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
+        self.read(move |conn| {
+            let row = users::table.find(id).select(UserRow::as_select()).first(conn);
+            Ok(row.optional()?.map(User::from))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_update(
+        &self,
+        id: i64,
+        change: UserChange,
+        expected_version: Option<i64>,
+    ) -> Result<User, StoreError> {
+        self.write(move |tx| {
+            let version = check_version(tx, id, expected_version)?;
+            let changes = Changes {
+                email_key: change.email.as_deref().map(email_key),
+                email: change.email,
+                age: change.age,
+                name: change.name,
+                bio: change.bio,
+                is_active: change.is_active,
+                version: version + 1,
+                updated_at: micros(tx.now),
+            };
+            diesel::update(users::table.find(id)).set(changes).execute(tx.conn).map_err(taken)?;
+            let row = users::table.find(id).select(UserRow::as_select()).first(tx.conn)?;
+            Ok(User::from(row))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_delete(
+        &self,
+        id: i64,
+        expected_version: Option<i64>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            check_version(tx, id, expected_version)?;
+            diesel::delete(users::table.find(id)).execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Newest first.
+    pub(in crate::store) async fn user_list(
+        &self,
+        filter: UserFilter,
+        before_id: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let mut query = users::table.select(UserRow::as_select()).into_boxed();
+            if let Some(email) = filter.email {
+                query = query.filter(users::email_key.eq(email_key(&email)));
+            }
+            if let Some(is_active) = filter.is_active {
+                query = query.filter(users::is_active.eq(is_active));
+            }
+            if let Some(before) = before_id {
+                query = query.filter(users::id.lt(before));
+            }
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = query.order(users::id.desc()).limit(limit).load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Oldest first, after `after_id`: a page of all users.
+    pub(in crate::store) async fn user_scan(
+        &self,
+        after_id: i64,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let rows: Vec<UserRow> = users::table
+                .filter(users::id.gt(after_id))
+                .order(users::id)
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .select(UserRow::as_select())
+                .load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Users whose job is still owed.
+    pub(in crate::store) async fn users_without_job(&self, limit: usize) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let rows: Vec<UserRow> = users::table
+                // A literal, not a bound value: the partial index asks for it.
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("job_enqueued = FALSE"))
+                .order(users::id)
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .select(UserRow::as_select())
+                .load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Enqueues an owed job. `None` when another was faster, or the user is gone.
+    pub(in crate::store) async fn user_enqueue_missing(
+        &self,
+        id: i64,
+        job: UserCreatedJob,
+    ) -> Result<Option<i64>, StoreError> {
+        let ageing = self.ageing;
+        self.write(move |tx| {
+            let owed = diesel::update(users::table.find(id))
+                .filter(users::job_enqueued.eq(false))
+                .set(users::job_enqueued.eq(true))
+                .execute(tx.conn)?;
+            if owed == 0 {
+                return Ok(None);
+            }
+            insert(tx, job(id), ageing).map(|job| Some(job.id))
+        })
+        .await
+    }
+}
+
+fn store(tx: &mut Tx<'_>, user: NewUser) -> Result<User, StoreError> {
+    let now = micros(tx.now);
+    let row = NewRow {
+        email: &user.email,
+        email_key: email_key(&user.email),
+        age: user.age,
+        name: user.name.as_deref(),
+        bio: user.bio.as_deref(),
+        is_active: user.is_active,
+        additional_data: user.additional_data.as_deref(),
+        created_at: now,
+        updated_at: now,
+    };
+    diesel::insert_into(users::table).values(row).execute(tx.conn).map_err(taken)?;
+    Ok(User {
+        id: last_id(tx)?,
+        email: user.email,
+        age: user.age,
+        name: user.name,
+        bio: user.bio,
+        is_active: user.is_active,
+        additional_data: user.additional_data,
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+    })
+}
+
+/// A failed insert undoes itself and nothing else: the user stays, and the reconciler owes the job.
+fn enqueue(tx: &mut Tx<'_>, job: crate::model::NewJob, ageing: Duration, log: &Logger) -> Option<i64> {
+    let mark = tx.ledger.mark();
+    match insert(tx, job, ageing) {
+        Ok(job) => Some(job.id),
+        Err(failure) => {
+            tx.ledger.rewind(mark);
+            let cause = std::error::Error::source(&failure).map(ToString::to_string);
+            error!(log, "a user's job could not be enqueued: the reconciler owes it"; "error" => cause);
+            None
+        }
+    }
+}
+
+fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<i64, StoreError> {
+    let version: i64 = users::table.find(id).select(users::version).first(tx.conn)?;
+    match expected {
+        Some(expected) if expected != version => Err(StoreError::VersionMismatch),
+        _ => Ok(version),
+    }
+}
+
+/// The only unique key of a user is the address.
+fn taken(error: diesel::result::Error) -> StoreError {
+    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error};
+    match error {
+        Error::DatabaseError(UniqueViolation, _) => StoreError::EmailTaken,
+        other => other.into(),
+    }
+}
