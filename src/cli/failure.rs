@@ -85,8 +85,8 @@ impl Failure {
             | StoreError::JobEnded
             | StoreError::JobNotRetryable
             | StoreError::JobProcessing => Self::Conflict(format!("{what}: {error}")),
-            StoreError::Unavailable(_) => Self::Temporary(with_causes(&error)),
-            StoreError::Unusable(..) => Self::Unusable(with_causes(&error)),
+            StoreError::Unavailable { .. } => Self::Temporary(with_causes(&error)),
+            StoreError::Unusable { .. } => Self::Unusable(with_causes(&error)),
             error @ StoreError::Internal(_) => {
                 Self::Internal("the database failed", Box::new(error))
             }

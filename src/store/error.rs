@@ -62,11 +62,17 @@ impl StoreError {
     }
 
     pub(super) const fn unavailable(reason: &'static str) -> Self {
-        Self::Unavailable { reason, source: None }
+        Self::Unavailable {
+            reason,
+            source: None,
+        }
     }
 
     pub(super) fn unusable(message: impl Into<String>) -> Self {
-        Self::Unusable { message: message.into(), source: None }
+        Self::Unusable {
+            message: message.into(),
+            source: None,
+        }
     }
 
     pub(super) fn internal(message: impl Into<String>) -> Self {
@@ -87,8 +93,14 @@ const UNAVAILABLE: [(&str, &str); 6] = [
 impl StoreError {
     /// SQLite's own words decide: Diesel keeps no result code.
     pub(super) fn classify(text: &str, source: Cause) -> Self {
-        if let Some((_, reason)) = UNAVAILABLE.into_iter().find(|(words, _)| text.contains(words)) {
-            return Self::Unavailable { reason, source: Some(source) };
+        if let Some((_, reason)) = UNAVAILABLE
+            .into_iter()
+            .find(|(words, _)| text.contains(words))
+        {
+            return Self::Unavailable {
+                reason,
+                source: Some(source),
+            };
         }
         if text.contains("malformed") || text.contains("not a database") {
             return Self::Unusable {

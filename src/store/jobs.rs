@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Claim, Promoted, Rescued, Store, StoreError};
 use crate::model::{
-    ClaimedJob, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken, NewJob, Settled,
-    Settlement,
+    ClaimedJob, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken,
+    NewJob, Settled, Settlement,
 };
 
 impl Store {
@@ -20,7 +20,12 @@ impl Store {
     }
 
     /// Newest first, with ids below `before_id`. A filter on few jobs among many walks over the many.
-    pub async fn job_list(&self, filter: JobFilter, before_id: Option<i64>, limit: usize) -> Result<Vec<Job>, StoreError> {
+    pub async fn job_list(
+        &self,
+        filter: JobFilter,
+        before_id: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
         self.engine.job_list(filter, before_id, limit).await
     }
 
@@ -55,7 +60,9 @@ impl Store {
     }
 
     /// Counters that differ from a count over all jobs: (kept, counted). Empty unless somebody changed jobs by hand. Reads all jobs.
-    pub async fn job_counts_check(&self) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
+    pub async fn job_counts_check(
+        &self,
+    ) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
         self.engine.job_counts_check().await
     }
 
@@ -65,12 +72,19 @@ impl Store {
     }
 
     /// Extends leases; answers in the same order.
-    pub async fn job_heartbeat(&self, leases: Vec<(i64, LeaseToken)>, lease: Duration) -> Result<Vec<LeaseState>, StoreError> {
+    pub async fn job_heartbeat(
+        &self,
+        leases: Vec<(i64, LeaseToken)>,
+        lease: Duration,
+    ) -> Result<Vec<LeaseState>, StoreError> {
         self.engine.job_heartbeat(leases, lease).await
     }
 
     /// Ends runs; answers in the same order. A token that is not the job's any more changes nothing. A job that was asked to stop does not go back to wait: it is cancelled.
-    pub async fn job_settle(&self, settlements: Vec<(i64, LeaseToken, Settlement)>) -> Result<Vec<Settled>, StoreError> {
+    pub async fn job_settle(
+        &self,
+        settlements: Vec<(i64, LeaseToken, Settlement)>,
+    ) -> Result<Vec<Settled>, StoreError> {
         self.engine.job_settle(settlements).await
     }
 

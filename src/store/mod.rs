@@ -44,7 +44,9 @@ impl Store {
         clock: Arc<dyn Clock>,
         log: &Logger,
     ) -> Result<Self, StoreError> {
-        Ok(Self { engine: Arc::new(Sqlite::open(config, clock, log).await?) })
+        Ok(Self {
+            engine: Arc::new(Sqlite::open(config, clock, log).await?),
+        })
     }
 
     /// Waits for what was accepted, then closes. Other clones keep the database open.

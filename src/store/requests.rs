@@ -22,7 +22,10 @@ impl StoreConfig {
 
     /// The database at `database_url`, everything else as by default.
     pub fn new(database_url: impl Into<String>) -> Self {
-        Self { database_url: database_url.into(), ageing: Self::AGEING }
+        Self {
+            database_url: database_url.into(),
+            ageing: Self::AGEING,
+        }
     }
 }
 

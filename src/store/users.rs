@@ -4,11 +4,17 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Store, StoreError, UserCreated};
-use crate::model::{NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserStatistics};
+use crate::model::{
+    NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserStatistics,
+};
 
 impl Store {
     /// Stores a user and its job in one transaction. [`StoreError::EmailTaken`] without regard to case.
-    pub async fn user_create(&self, user: NewUser, job: UserCreatedJob) -> Result<UserCreated, StoreError> {
+    pub async fn user_create(
+        &self,
+        user: NewUser,
+        job: UserCreatedJob,
+    ) -> Result<UserCreated, StoreError> {
         self.engine.user_create(user, job).await
     }
 
@@ -17,17 +23,31 @@ impl Store {
     }
 
     /// `NotFound`, `EmailTaken`; `VersionMismatch` when another version than the expected one is stored.
-    pub async fn user_update(&self, id: i64, change: UserChange, expected_version: Option<i64>) -> Result<User, StoreError> {
+    pub async fn user_update(
+        &self,
+        id: i64,
+        change: UserChange,
+        expected_version: Option<i64>,
+    ) -> Result<User, StoreError> {
         self.engine.user_update(id, change, expected_version).await
     }
 
     /// `NotFound`, `VersionMismatch`.
-    pub async fn user_delete(&self, id: i64, expected_version: Option<i64>) -> Result<(), StoreError> {
+    pub async fn user_delete(
+        &self,
+        id: i64,
+        expected_version: Option<i64>,
+    ) -> Result<(), StoreError> {
         self.engine.user_delete(id, expected_version).await
     }
 
     /// Newest first, with ids below `before_id`.
-    pub async fn user_list(&self, filter: UserFilter, before_id: Option<i64>, limit: usize) -> Result<Vec<User>, StoreError> {
+    pub async fn user_list(
+        &self,
+        filter: UserFilter,
+        before_id: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
         self.engine.user_list(filter, before_id, limit).await
     }
 
@@ -42,13 +62,23 @@ impl Store {
     }
 
     /// Enqueues an owed job. `None` when another was faster, or the user is gone.
-    pub async fn user_enqueue_missing(&self, user_id: i64, job: UserCreatedJob) -> Result<Option<i64>, StoreError> {
+    pub async fn user_enqueue_missing(
+        &self,
+        user_id: i64,
+        job: UserCreatedJob,
+    ) -> Result<Option<i64>, StoreError> {
         self.engine.user_enqueue_missing(user_id, job).await
     }
 
     /// Stores a profile. True the first time, and only then is the sign-up counted. `NotFound` when the user is gone.
-    pub async fn user_profile_initialise(&self, profile: UserProfile, signed_up: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.engine.user_profile_initialise(profile, signed_up).await
+    pub async fn user_profile_initialise(
+        &self,
+        profile: UserProfile,
+        signed_up: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.engine
+            .user_profile_initialise(profile, signed_up)
+            .await
     }
 
     pub async fn user_profile_get(&self, user_id: i64) -> Result<Option<UserProfile>, StoreError> {

@@ -1,12 +1,17 @@
 //! Owns a job's history: the runs that ended, and the running one from the job's own row (docs/decisions/0005).
 //! Must not know: how a run is settled.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sqlite::SqliteConnection};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sqlite::SqliteConnection,
+};
 
 use super::{Sqlite, time::moment};
 use crate::{
     model::{AttemptOutcome, JobAttempt, JobStatus},
-    store::{StoreError, schema::{job_attempts, job_queue}},
+    store::{
+        StoreError,
+        schema::{job_attempts, job_queue},
+    },
 };
 
 impl Sqlite {
@@ -29,43 +34,66 @@ impl Sqlite {
 
 type Row = (i32, String, i64, i64, String, Option<String>);
 
-fn newest(conn: &mut SqliteConnection, id: i64, limit: usize) -> Result<Vec<JobAttempt>, StoreError> {
-    use job_attempts::{error, finished_at, job_id, number, outcome, started_at, worker};
+fn newest(
+    conn: &mut SqliteConnection,
+    id: i64,
+    limit: usize,
+) -> Result<Vec<JobAttempt>, StoreError> {
+    use job_attempts as a;
     let rows: Vec<Row> = job_attempts::table
-        .filter(job_id.eq(id))
-        .order(number.desc())
+        .filter(a::job_id.eq(id))
+        .order(a::number.desc())
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-        .select((number, worker, started_at, finished_at, outcome, error))
+        .select((
+            a::number,
+            a::worker,
+            a::started_at,
+            a::finished_at,
+            a::outcome,
+            a::error,
+        ))
         .load(conn)?;
     rows.into_iter()
-        .map(|(number, worker, started_at, finished_at, outcome, error)| {
-            let known = AttemptOutcome::ALL.into_iter().find(|known| known.as_str() == outcome);
-            let outcome = known.ok_or_else(|| StoreError::internal("unknown outcome in job_attempts"))?;
-            Ok(JobAttempt {
-                number,
-                worker,
-                started_at: moment(started_at),
-                finished_at: Some(moment(finished_at)),
-                outcome: Some(outcome),
-                error,
-            })
-        })
+        .map(
+            |(number, worker, started_at, finished_at, outcome, error)| {
+                let known = AttemptOutcome::ALL
+                    .into_iter()
+                    .find(|known| known.as_str() == outcome);
+                let outcome =
+                    known.ok_or_else(|| StoreError::internal("unknown outcome in job_attempts"))?;
+                Ok(JobAttempt {
+                    number,
+                    worker,
+                    started_at: moment(started_at),
+                    finished_at: Some(moment(finished_at)),
+                    outcome: Some(outcome),
+                    error,
+                })
+            },
+        )
         .collect()
 }
 
 fn running(conn: &mut SqliteConnection, id: i64) -> Result<Option<JobAttempt>, StoreError> {
     let row: Option<(String, i32, Option<String>, Option<i64>)> = job_queue::table
         .find(id)
-        .select((job_queue::status, job_queue::attempt, job_queue::worker, job_queue::started_at))
+        .select((
+            job_queue::status,
+            job_queue::attempt,
+            job_queue::worker,
+            job_queue::started_at,
+        ))
         .first(conn)
         .optional()?;
     let (status, number, worker, started_at) = row.ok_or(StoreError::NotFound)?;
-    Ok((status == JobStatus::Processing.as_str()).then(|| JobAttempt {
-        number,
-        worker: worker.unwrap_or_default(),
-        started_at: moment(started_at.unwrap_or_default()),
-        finished_at: None,
-        outcome: None,
-        error: None,
-    }))
+    Ok(
+        (status == JobStatus::Processing.as_str()).then(|| JobAttempt {
+            number,
+            worker: worker.unwrap_or_default(),
+            started_at: moment(started_at.unwrap_or_default()),
+            finished_at: None,
+            outcome: None,
+            error: None,
+        }),
+    )
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use diesel::{
-    RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::BigInt, sqlite::SqliteConnection,
+    RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::BigInt,
+    sqlite::SqliteConnection,
 };
 use slog::{Logger, warn};
 
@@ -39,7 +40,10 @@ impl Background {
             .name("lockstep-checkpoint".to_owned())
             .spawn(move || watch(&mut conn, &wake, &stopped, &log))
             .map_err(|error| StoreError::Internal(Box::new(error)))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

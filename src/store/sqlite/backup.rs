@@ -1,7 +1,10 @@
 //! Owns a consistent copy of the file, taken while everything runs.
 //! Must not know: tables.
 
-use std::{fs::{self, File}, path::{Path, PathBuf}};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
 
 use diesel::RunQueryDsl;
 
@@ -42,7 +45,9 @@ fn copy(path: &Path, partial: &Path, target: &Path) -> Result<u64, StoreError> {
         reason: "the backup cannot be written",
         source: Some(Box::new(error)),
     };
-    let name = partial.to_str().ok_or_else(|| StoreError::unusable("the backup's name must be UTF-8"))?;
+    let name = partial
+        .to_str()
+        .ok_or_else(|| StoreError::unusable("the backup's name must be UTF-8"))?;
     let _ = fs::remove_file(partial);
     let mut conn = connection::open_reader(path)?;
     // VACUUM INTO writes another file only, but `query_only` does not know that.
@@ -54,7 +59,11 @@ fn copy(path: &Path, partial: &Path, target: &Path) -> Result<u64, StoreError> {
     let file = File::open(partial).map_err(file_error)?;
     file.sync_all().map_err(file_error)?;
     fs::rename(partial, target).map_err(file_error)?;
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|folder| folder.sync_all()).map_err(file_error)?;
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))
+        .and_then(|folder| folder.sync_all())
+        .map_err(file_error)?;
     Ok(file.metadata().map_err(file_error)?.len())
 }

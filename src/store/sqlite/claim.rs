@@ -1,10 +1,18 @@
 //! Owns giving leases on due jobs, and extending them.
 //! Must not know: what a worker does with a job.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_types::{BigInt, Bool, Integer, Text}};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Bool, Integer, Text},
+};
 use std::time::Duration;
 
-use super::{Sqlite, statement::statement, time::{micros, moment, span}, writer::Tx};
+use super::{
+    Sqlite,
+    statement::statement,
+    time::{micros, moment, span},
+    writer::Tx,
+};
 use crate::{
     model::{ClaimedJob, JobStatus, LeaseState, LeaseToken},
     store::{Claim, StoreError},
@@ -52,9 +60,16 @@ struct Order {
 }
 
 impl Sqlite {
-    pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+    pub(in crate::store) async fn job_claim(
+        &self,
+        claim: Claim<'_>,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
         let order = Order {
-            queues: claim.queues.iter().map(|queue| (*queue).to_owned()).collect(),
+            queues: claim
+                .queues
+                .iter()
+                .map(|queue| (*queue).to_owned())
+                .collect(),
             worker: claim.worker.to_owned(),
             limit: claim.limit,
             lease: claim.lease,
@@ -92,7 +107,8 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Vec<ClaimedJob>, StoreError> {
         rows.sort_unstable_by_key(|row| (row.rank, row.id));
         for row in rows {
             tx.ledger.note(queue, &row.job_type, JobStatus::Pending, -1);
-            tx.ledger.note(queue, &row.job_type, JobStatus::Processing, 1);
+            tx.ledger
+                .note(queue, &row.job_type, JobStatus::Processing, 1);
             claimed.push(row.with(lease, tx.now));
         }
     }
@@ -143,7 +159,10 @@ fn heartbeat(
     .text(json(&named)?)
     .load(tx.conn)?;
     let state = |id: i64| match extended.iter().find(|row| row.id == id) {
-        Some(Extended { cancel_requested: true, .. }) => LeaseState::CancelRequested,
+        Some(Extended {
+            cancel_requested: true,
+            ..
+        }) => LeaseState::CancelRequested,
         Some(_) => LeaseState::Live,
         None => LeaseState::Lost,
     };

@@ -26,12 +26,18 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The file that a URL names: `users.db`, `sqlite:users.db`, `sqlite://users.db`, `sqlite:///var/lib/users.db`.
 pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
-    if let Some((scheme, _)) = url.split_once("://").filter(|(scheme, _)| *scheme != "sqlite") {
+    if let Some((scheme, _)) = url
+        .split_once("://")
+        .filter(|(scheme, _)| *scheme != "sqlite")
+    {
         return Err(StoreError::unusable(format!(
             "this build keeps its data in SQLite: {scheme}:// is not supported; give a file, such as users.db"
         )));
     }
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+    let path = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))
+        .unwrap_or(url);
     if path.is_empty() || path.contains(":memory:") || path.contains('\0') {
         return Err(StoreError::unusable(
             "the database must be a file, such as users.db: workers and readers have connections of their own",
@@ -44,9 +50,14 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
 pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     let refuse = |what: String| Err(StoreError::unusable(what));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return refuse(format!("cannot open {shown}: the folder {} does not exist", folder.display()));
+        return refuse(format!(
+            "cannot open {shown}: the folder {} does not exist",
+            folder.display()
+        ));
     }
     if path.is_dir() {
         return refuse(format!("cannot open {shown}: it is a folder"));
@@ -55,11 +66,14 @@ pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut header = Vec::with_capacity(HEADER_LENGTH);
-    let read = File::open(path)
-        .and_then(|file| file.take(HEADER_LENGTH as u64).read_to_end(&mut header));
+    let read =
+        File::open(path).and_then(|file| file.take(HEADER_LENGTH as u64).read_to_end(&mut header));
     if let Err(source) = read.and_then(|_| OpenOptions::new().append(true).open(path)) {
         let message = format!("cannot open {shown} for reading and writing: check its permissions");
-        return Err(StoreError::Unusable { message, source: Some(Box::new(source)) });
+        return Err(StoreError::Unusable {
+            message,
+            source: Some(Box::new(source)),
+        });
     }
     match header.as_slice() {
         [] => Ok(()),
@@ -119,7 +133,10 @@ fn connect(path: &Path, mode: &str) -> Result<SqliteConnection, StoreError> {
         }
     }
     SqliteConnection::establish(&format!("{name}?mode={mode}")).map_err(|error| {
-        StoreError::Unavailable { reason: "its file cannot be opened", source: Some(Box::new(error)) }
+        StoreError::Unavailable {
+            reason: "its file cannot be opened",
+            source: Some(Box::new(error)),
+        }
     })
 }
 
@@ -145,7 +162,9 @@ fn assert_setting(
     if found == expected {
         Ok(())
     } else {
-        Err(StoreError::unusable(format!("SQLite does not take {what}: durability would be a pretence")))
+        Err(StoreError::unusable(format!(
+            "SQLite does not take {what}: durability would be a pretence"
+        )))
     }
 }
 

@@ -8,7 +8,10 @@ use diesel::{QueryDsl, RunQueryDsl, dsl::sql, sql_types::BigInt, sqlite::SqliteC
 use super::Sqlite;
 use crate::{
     model::{JobCounts, JobTypeCounts},
-    store::{StoreError, schema::{job_counts, job_queue}},
+    store::{
+        StoreError,
+        schema::{job_counts, job_queue},
+    },
 };
 
 impl Sqlite {
@@ -24,17 +27,25 @@ impl Sqlite {
         self.write(|tx| {
             let (kept, counted) = (kept(tx.conn)?, counted(tx.conn)?);
             let by_type = |all: &[JobTypeCounts], job_type: &str| {
-                let found = all.iter().find(|counts| counts.job_type == job_type).cloned();
+                let found = all
+                    .iter()
+                    .find(|counts| counts.job_type == job_type)
+                    .cloned();
                 found.unwrap_or_else(|| JobTypeCounts {
                     job_type: job_type.to_owned(),
                     counts: JobCounts::default(),
                 })
             };
-            let mut types: Vec<_> =
-                kept.iter().chain(&counted).map(|counts| counts.job_type.clone()).collect();
+            let mut types: Vec<_> = kept
+                .iter()
+                .chain(&counted)
+                .map(|counts| counts.job_type.clone())
+                .collect();
             types.sort_unstable();
             types.dedup();
-            let pairs = types.iter().map(|name| (by_type(&kept, name), by_type(&counted, name)));
+            let pairs = types
+                .iter()
+                .map(|name| (by_type(&kept, name), by_type(&counted, name)));
             Ok(pairs.filter(|(kept, counted)| kept != counted).collect())
         })
         .await
@@ -51,7 +62,11 @@ fn kept(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {
 fn counted(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {
     let rows = job_queue::table
         .group_by((job_queue::job_type, job_queue::status))
-        .select((job_queue::job_type, job_queue::status, sql::<BigInt>("count(*)")))
+        .select((
+            job_queue::job_type,
+            job_queue::status,
+            sql::<BigInt>("count(*)"),
+        ))
         .load(conn)?;
     by_type(rows)
 }
@@ -60,8 +75,14 @@ fn counted(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError
 fn by_type(rows: Vec<(String, String, i64)>) -> Result<Vec<JobTypeCounts>, StoreError> {
     let mut types: BTreeMap<String, JobCounts> = BTreeMap::new();
     for (job_type, status, count) in rows {
-        *types.entry(job_type).or_default().of(super::jobs::status(&status)?) += count;
+        *types
+            .entry(job_type)
+            .or_default()
+            .of(super::jobs::status(&status)?) += count;
     }
     types.retain(|_, counts| *counts != JobCounts::default());
-    Ok(types.into_iter().map(|(job_type, counts)| JobTypeCounts { job_type, counts }).collect())
+    Ok(types
+        .into_iter()
+        .map(|(job_type, counts)| JobTypeCounts { job_type, counts })
+        .collect())
 }

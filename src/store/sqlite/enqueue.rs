@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use diesel::{RunQueryDsl, dsl::sql, select, sql_types::BigInt};
 
-use super::{Sqlite, statement::statement, time::{micros, moment, span}, writer::Tx};
+use super::{
+    Sqlite,
+    statement::statement,
+    time::{micros, moment, span},
+    writer::Tx,
+};
 use crate::{
     model::{Job, JobStatus, NewJob},
     store::StoreError,
@@ -20,7 +25,11 @@ pub(super) fn rank(scheduled_at: i64, priority: i32, ageing: Duration) -> i64 {
 pub(super) fn insert(tx: &mut Tx<'_>, job: NewJob, ageing: Duration) -> Result<Job, StoreError> {
     let now = micros(tx.now);
     let scheduled_at = job.scheduled_at.map_or(now, micros);
-    let status = if scheduled_at > now { JobStatus::Scheduled } else { JobStatus::Pending };
+    let status = if scheduled_at > now {
+        JobStatus::Scheduled
+    } else {
+        JobStatus::Pending
+    };
     statement(
         "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
          schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -4,11 +4,17 @@
 use std::time::Duration;
 
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+    ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper,
     sqlite::{Sqlite as Backend, SqliteConnection},
 };
 
-use super::{Sqlite, enqueue::rank, time::{micros, moment}, writer::Tx};
+use super::{
+    Sqlite,
+    enqueue::rank,
+    time::{micros, moment},
+    writer::Tx,
+};
 use crate::{
     model::{Job, JobFilter, JobStatus},
     store::{StoreError, schema::job_queue},
@@ -70,7 +76,8 @@ impl TryFrom<JobRow> for Job {
 
 /// The state that a column names. The table's CHECK allows no other.
 pub(super) fn status(text: &str) -> Result<JobStatus, StoreError> {
-    text.parse().map_err(|error| StoreError::Internal(Box::new(error)))
+    text.parse()
+        .map_err(|error| StoreError::Internal(Box::new(error)))
 }
 
 impl Sqlite {
@@ -112,7 +119,8 @@ impl Sqlite {
             }
             let row = diesel::update(job_queue::table.find(id));
             if job.status == JobStatus::Processing {
-                row.set(job_queue::cancel_requested.eq(true)).execute(tx.conn)?;
+                row.set(job_queue::cancel_requested.eq(true))
+                    .execute(tx.conn)?;
                 job.cancel_requested = true;
             } else {
                 let cancelled = JobStatus::Cancelled;
@@ -151,7 +159,13 @@ impl Sqlite {
                 .execute(tx.conn)?;
             moved(tx, &mut job, JobStatus::Pending);
             *tx.wake = true;
-            Ok(Job { retry_count: 0, lease_losses: 0, scheduled_at: tx.now, completed_at: None, ..job })
+            Ok(Job {
+                retry_count: 0,
+                lease_losses: 0,
+                scheduled_at: tx.now,
+                completed_at: None,
+                ..job
+            })
         })
         .await
     }
@@ -197,7 +211,11 @@ impl Sqlite {
 }
 
 pub(super) fn find(conn: &mut SqliteConnection, id: i64) -> Result<Option<Job>, StoreError> {
-    let row = job_queue::table.find(id).select(JobRow::as_select()).first(conn).optional()?;
+    let row = job_queue::table
+        .find(id)
+        .select(JobRow::as_select())
+        .first(conn)
+        .optional()?;
     row.map(Job::try_from).transpose()
 }
 

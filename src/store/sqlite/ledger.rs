@@ -41,7 +41,10 @@ impl Ledger {
     }
 
     fn kind(&mut self, queue: &str, job_type: &str) -> usize {
-        let known = self.kinds.iter().position(|(q, t)| q == queue && t == job_type);
+        let known = self
+            .kinds
+            .iter()
+            .position(|(q, t)| q == queue && t == job_type);
         known.unwrap_or_else(|| {
             self.kinds.push((queue.to_owned(), job_type.to_owned()));
             self.kinds.len() - 1
@@ -55,7 +58,11 @@ impl Ledger {
             sums[kind][status as usize] += by;
         }
         for ((queue, job_type), sums) in self.kinds.iter().zip(sums) {
-            for (status, by) in JobStatus::ALL.into_iter().zip(sums).filter(|(_, by)| *by != 0) {
+            for (status, by) in JobStatus::ALL
+                .into_iter()
+                .zip(sums)
+                .filter(|(_, by)| *by != 0)
+            {
                 statement(
                     "INSERT INTO job_counts (queue, job_type, status, count) VALUES (?, ?, ?, ?) \
                      ON CONFLICT (queue, job_type, status) DO UPDATE SET count = count + excluded.count",

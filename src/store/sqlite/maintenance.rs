@@ -1,7 +1,12 @@
 //! Owns what time does to jobs: waiting ones become due, leases run out. In small batches, so that claims get between.
 //! Must not know: who calls, or when.
 
-use diesel::{QueryableByName, RunQueryDsl, dsl::sql, select, sql_types::{BigInt, Nullable, Text}};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    dsl::sql,
+    select,
+    sql_types::{BigInt, Nullable, Text},
+};
 
 use super::{
     Sqlite,
@@ -23,8 +28,10 @@ pub(in crate::store) const PROMOTE: &str = "SELECT id, queue, job_type, status F
      WHERE status IN ('scheduled', 'retry_pending') AND scheduled_at <= ? ORDER BY scheduled_at LIMIT ?";
 
 /// For the test that asks for its plan.
-pub(in crate::store) const EXPIRED: &str =
-    concat!(running!(), "WHERE status = 'processing' AND lease_until <= ? ORDER BY lease_until LIMIT ?");
+pub(in crate::store) const EXPIRED: &str = concat!(
+    running!(),
+    "WHERE status = 'processing' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
+);
 
 #[derive(QueryableByName)]
 struct Due {
@@ -63,7 +70,8 @@ fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
         for job in &due {
             let status = super::jobs::status(&job.status)?;
             tx.ledger.note(&job.queue, &job.job_type, status, -1);
-            tx.ledger.note(&job.queue, &job.job_type, JobStatus::Pending, 1);
+            tx.ledger
+                .note(&job.queue, &job.job_type, JobStatus::Pending, 1);
         }
         *tx.wake = true;
     }
@@ -71,7 +79,10 @@ fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
         "(SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending'))",
     ))
     .get_result::<Option<i64>>(tx.conn)?;
-    Ok(Promoted { jobs: due.len(), next_due: next_due.map(moment) })
+    Ok(Promoted {
+        jobs: due.len(),
+        next_due: next_due.map(moment),
+    })
 }
 
 fn rescue(tx: &mut Tx<'_>, limit: usize) -> Result<Rescued, StoreError> {
@@ -81,19 +92,40 @@ fn rescue(tx: &mut Tx<'_>, limit: usize) -> Result<Rescued, StoreError> {
         .load(tx.conn)?;
     let ended: Vec<Ended> = expired.into_iter().map(lost).collect();
     write(tx, &ended)?;
-    let quarantined = ended.iter().filter(|end| end.status == JobStatus::Failed).count();
-    Ok(Rescued { retaken: ended.len() - quarantined, quarantined })
+    let quarantined = ended
+        .iter()
+        .filter(|end| end.status == JobStatus::Failed)
+        .count();
+    Ok(Rescued {
+        retaken: ended.len() - quarantined,
+        quarantined,
+    })
 }
 
 /// A worker died with the job: no retry is used, but the third death counts against the job.
 fn lost(mut job: Running) -> Ended {
     job.lease_losses += 1;
     let (status, error) = if job.cancel_requested {
-        (JobStatus::Cancelled, "the worker was lost after the job was asked to stop".to_owned())
+        (
+            JobStatus::Cancelled,
+            "the worker was lost after the job was asked to stop".to_owned(),
+        )
     } else if job.lease_losses >= LOSSES {
-        (JobStatus::Failed, format!("worker_lost: {LOSSES} workers were lost while they had the job"))
+        (
+            JobStatus::Failed,
+            format!("worker_lost: {LOSSES} workers were lost while they had the job"),
+        )
     } else {
-        (JobStatus::Pending, "the worker was lost: its lease ran out without a heartbeat".to_owned())
+        (
+            JobStatus::Pending,
+            "the worker was lost: its lease ran out without a heartbeat".to_owned(),
+        )
     };
-    Ended { job, status, outcome: AttemptOutcome::Lost, error: Some(error), result: None }
+    Ended {
+        job,
+        status,
+        outcome: AttemptOutcome::Lost,
+        error: Some(error),
+        result: None,
+    }
 }

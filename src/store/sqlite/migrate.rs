@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use diesel::{migration::MigrationSource, sqlite::{Sqlite, SqliteConnection}};
+use diesel::{
+    migration::MigrationSource,
+    sqlite::{Sqlite, SqliteConnection},
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::{MigrationState, StoreError};
@@ -31,7 +34,10 @@ pub(super) fn status(conn: &mut SqliteConnection) -> Result<Vec<MigrationState>,
         })
         .collect();
     states.sort_by(|a, b| a.version.cmp(&b.version));
-    match applied.iter().find(|version| states.iter().all(|state| state.version != **version)) {
+    match applied
+        .iter()
+        .find(|version| states.iter().all(|state| state.version != **version))
+    {
         Some(newer) => Err(StoreError::unusable(format!(
             "the database has schema {newer}, which this program does not know: use the newer program that made it"
         ))),
@@ -42,7 +48,9 @@ pub(super) fn status(conn: &mut SqliteConnection) -> Result<Vec<MigrationState>,
 /// Brings the file to this program's schema. Each migration is one transaction. Answers how many ran.
 pub(super) fn up(conn: &mut SqliteConnection) -> Result<usize, StoreError> {
     status(conn)?;
-    conn.run_pending_migrations(MIGRATIONS).map(|ran| ran.len()).map_err(StoreError::Internal)
+    conn.run_pending_migrations(MIGRATIONS)
+        .map(|ran| ran.len())
+        .map_err(StoreError::Internal)
 }
 
 /// Takes the newest migration back. Answers which, if there was one.

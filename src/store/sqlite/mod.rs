@@ -20,14 +20,26 @@ mod time;
 mod users;
 mod writer;
 
-use std::{path::{Path, PathBuf}, sync::{Arc, Mutex, PoisonError}, thread::JoinHandle, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use diesel::{RunQueryDsl, sqlite::SqliteConnection};
 use slog::{Logger, info, o};
 use tokio::task;
 
-use self::{background::Background, readers::Readers, writer::{Tx, Writer}};
-use super::{MigrationState, StoreConfig, StoreError, wake::{Wake, Wakeups}};
+use self::{
+    background::Background,
+    readers::Readers,
+    writer::{Tx, Writer},
+};
+use super::{
+    MigrationState, StoreConfig, StoreError,
+    wake::{Wake, Wakeups},
+};
 use crate::clock::Clock;
 
 /// Files up to this size are checked whole at start; larger ones by `lockstep doctor`.
@@ -61,14 +73,24 @@ impl Sqlite {
             let background = Background::start(&path, wake.clone(), &log)?;
             let readers = Readers::new(path.clone());
             let threads = Mutex::new(Some((background, thread)));
-            Ok(Self { path, writer, readers, wake, ageing, log, threads })
+            Ok(Self {
+                path,
+                writer,
+                readers,
+                wake,
+                ageing,
+                log,
+                threads,
+            })
         })
         .await
     }
 
     /// Waits for what was accepted, then for the threads.
     pub(super) async fn close(self) {
-        let Self { writer, threads, .. } = self;
+        let Self {
+            writer, threads, ..
+        } = self;
         drop(writer);
         let threads = threads.into_inner().unwrap_or_else(PoisonError::into_inner);
         let _ = task::spawn_blocking(move || {
@@ -83,8 +105,10 @@ impl Sqlite {
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         self.read(|conn| {
             // A page of the file, not only the library.
-            diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM sqlite_schema LIMIT 1")
-                .get_result::<i64>(conn)?;
+            diesel::dsl::sql::<diesel::sql_types::BigInt>(
+                "SELECT count(*) FROM sqlite_schema LIMIT 1",
+            )
+            .get_result::<i64>(conn)?;
             Ok(())
         })
         .await
@@ -172,5 +196,7 @@ where
     F: FnOnce() -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
-    task::spawn_blocking(work).await.map_err(|error| StoreError::Internal(Box::new(error)))?
+    task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Internal(Box::new(error)))?
 }

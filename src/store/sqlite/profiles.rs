@@ -3,14 +3,19 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl, upsert::excluded,
-    sql_types::{BigInt, Double, Integer, Nullable, Text}, sqlite::SqliteConnection,
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Double, Integer, Nullable, Text},
+    sqlite::SqliteConnection,
+    upsert::excluded,
 };
 
 use super::{Sqlite, statement::statement, time::micros};
 use crate::{
     model::{AgeStatistics, UserProfile, UserStatistics},
-    store::{StoreError, schema::{signup_stats, user_profiles, users}},
+    store::{
+        StoreError,
+        schema::{signup_stats, user_profiles, users},
+    },
 };
 
 const DOMAINS: i64 = 100;
@@ -25,7 +30,10 @@ impl Sqlite {
     ) -> Result<bool, StoreError> {
         self.write(move |tx| {
             let id = profile.user_id;
-            users::table.find(id).select(users::id).first::<i64>(tx.conn)?;
+            users::table
+                .find(id)
+                .select(users::id)
+                .first::<i64>(tx.conn)?;
             let known = user_profiles::table.find(id).select(user_profiles::user_id);
             let first = known.first::<i64>(tx.conn).optional()?.is_none();
             diesel::replace_into(user_profiles::table)
@@ -44,7 +52,9 @@ impl Sqlite {
                     .values((signup_stats::day.eq(day), signup_stats::users.eq(1)))
                     .on_conflict(signup_stats::day)
                     .do_update()
-                    .set(signup_stats::users.eq(signup_stats::users + excluded(signup_stats::users)))
+                    .set(
+                        signup_stats::users.eq(signup_stats::users + excluded(signup_stats::users)),
+                    )
                     .execute(tx.conn)?;
             }
             Ok(first)
@@ -57,11 +67,15 @@ impl Sqlite {
         user_id: i64,
     ) -> Result<Option<UserProfile>, StoreError> {
         self.read(move |conn| {
-            use user_profiles::{hobby, location, other, score};
             type Row = (Option<String>, Option<String>, Option<f64>, Option<String>);
             let row: Option<Row> = user_profiles::table
                 .find(user_id)
-                .select((hobby, location, score, other))
+                .select((
+                    user_profiles::hobby,
+                    user_profiles::location,
+                    user_profiles::score,
+                    user_profiles::other,
+                ))
                 .first(conn)
                 .optional()?;
             Ok(row.map(|(hobby, location, score, other)| UserProfile {
@@ -76,7 +90,9 @@ impl Sqlite {
     }
 
     /// Sign-ups per UTC day that had any, oldest first, the newest 366 of them.
-    pub(in crate::store) async fn signup_counts(&self) -> Result<Vec<(NaiveDate, i64)>, StoreError> {
+    pub(in crate::store) async fn signup_counts(
+        &self,
+    ) -> Result<Vec<(NaiveDate, i64)>, StoreError> {
         self.read(signups).await
     }
 
@@ -93,7 +109,10 @@ fn signups(conn: &mut SqliteConnection) -> Result<Vec<(NaiveDate, i64)>, StoreEr
         .select((signup_stats::day, signup_stats::users))
         .load(conn)?;
     rows.reverse();
-    Ok(rows.into_iter().map(|(day, users)| (date(day), users)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(day, users)| (date(day), users))
+        .collect())
 }
 
 fn date(day: i64) -> NaiveDate {
@@ -162,7 +181,8 @@ fn statistics(conn: &mut SqliteConnection) -> Result<UserStatistics, StoreError>
 }
 
 fn ages(conn: &mut SqliteConnection, totals: &Totals) -> Result<Option<AgeStatistics>, StoreError> {
-    let (Some(minimum), Some(maximum), Some(mean)) = (totals.minimum, totals.maximum, totals.mean) else {
+    let (Some(minimum), Some(maximum), Some(mean)) = (totals.minimum, totals.maximum, totals.mean)
+    else {
         return Ok(None);
     };
     let median: i32 = users::table
@@ -170,5 +190,10 @@ fn ages(conn: &mut SqliteConnection, totals: &Totals) -> Result<Option<AgeStatis
         .offset((totals.users - 1) / 2)
         .select(users::age)
         .first(conn)?;
-    Ok(Some(AgeStatistics { minimum, maximum, mean, median: f64::from(median) }))
+    Ok(Some(AgeStatistics {
+        minimum,
+        maximum,
+        mean,
+        median: f64::from(median),
+    }))
 }

@@ -1,7 +1,11 @@
 //! Owns the reading connections: a few, opened when they are first needed, lent with a deadline.
 //! Must not know: what is read.
 
-use std::{path::PathBuf, sync::{Arc, Mutex, PoisonError}, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use diesel::sqlite::SqliteConnection;
 use tokio::{sync::Semaphore, task, time::timeout};
@@ -44,12 +48,22 @@ impl Readers {
         let answer = task::spawn_blocking(move || {
             // The permit lives as long as the query, also when the caller has gone away.
             let _permit = permit;
-            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = readers
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
             let mut conn = idle.map_or_else(|| open_reader(&readers.path), Ok)?;
             let answer = query(&mut conn);
-            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            readers
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(conn);
             answer
         });
-        answer.await.map_err(|error| StoreError::Internal(Box::new(error)))?
+        answer
+            .await
+            .map_err(|error| StoreError::Internal(Box::new(error)))?
     }
 }

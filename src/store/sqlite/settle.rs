@@ -3,9 +3,19 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use diesel::{QueryableByName, RunQueryDsl, sql_types::{BigInt, Bool, Integer, Nullable, Text}};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
+};
 
-use super::{Sqlite, claim::json, enqueue::rank, statement::statement, time::{micros, span}, writer::Tx};
+use super::{
+    Sqlite,
+    claim::json,
+    enqueue::rank,
+    statement::statement,
+    time::{micros, span},
+    writer::Tx,
+};
 use crate::{
     model::{AttemptOutcome, JobStatus, LeaseToken, Settled, Settlement},
     store::StoreError,
@@ -117,11 +127,16 @@ fn apply(tx: &Tx<'_>, mut job: Running, settlement: Settlement, ageing: Duration
         job.rank = rank(job.scheduled_at, job.priority, ageing);
     };
     let (status, outcome, error, result) = match settlement {
-        Settlement::Complete { result } => {
-            (JobStatus::Completed, AttemptOutcome::Completed, None, result)
-        }
+        Settlement::Complete { result } => (
+            JobStatus::Completed,
+            AttemptOutcome::Completed,
+            None,
+            result,
+        ),
         Settlement::Fail { error, outcome } => (JobStatus::Failed, outcome, Some(error), None),
-        Settlement::Cancel { error } => (JobStatus::Cancelled, AttemptOutcome::Cancelled, error, None),
+        Settlement::Cancel { error } => {
+            (JobStatus::Cancelled, AttemptOutcome::Cancelled, error, None)
+        }
         Settlement::Retry { error, outcome, .. } if job.cancel_requested => {
             (JobStatus::Cancelled, outcome, Some(error), None)
         }
@@ -131,7 +146,11 @@ fn apply(tx: &Tx<'_>, mut job: Running, settlement: Settlement, ageing: Duration
         Settlement::Release if job.cancel_requested => {
             (JobStatus::Cancelled, AttemptOutcome::Released, None, None)
         }
-        Settlement::Retry { delay, error, outcome } => {
+        Settlement::Retry {
+            delay,
+            error,
+            outcome,
+        } => {
             job.retry_count += 1;
             later(&mut job, delay);
             (JobStatus::RetryPending, outcome, Some(error), None)
@@ -142,7 +161,13 @@ fn apply(tx: &Tx<'_>, mut job: Running, settlement: Settlement, ageing: Duration
         }
         Settlement::Release => (JobStatus::Pending, AttemptOutcome::Released, None, None),
     };
-    Ended { job, status, outcome, error, result }
+    Ended {
+        job,
+        status,
+        outcome,
+        error,
+        result,
+    }
 }
 
 /// The new states and the history rows, each in one statement.
@@ -170,7 +195,8 @@ pub(super) fn write(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), StoreError> 
     .text(json(&attempts)?)
     .execute(tx.conn)?;
     for Ended { job, status, .. } in ended {
-        tx.ledger.note(&job.queue, &job.job_type, JobStatus::Processing, -1);
+        tx.ledger
+            .note(&job.queue, &job.job_type, JobStatus::Processing, -1);
         tx.ledger.note(&job.queue, &job.job_type, *status, 1);
         *tx.wake |= !status.has_ended();
     }

@@ -25,7 +25,10 @@ pub(super) struct Statement {
 
 /// `text` must not have a `?` inside a literal.
 pub(super) fn statement(text: &'static str) -> Statement {
-    Statement { text, binds: Vec::with_capacity(text.matches('?').count()) }
+    Statement {
+        text,
+        binds: Vec::with_capacity(text.matches('?').count()),
+    }
 }
 
 impl Statement {

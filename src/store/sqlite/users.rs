@@ -4,12 +4,17 @@
 use std::time::Duration;
 
 use diesel::{
-    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, sqlite::Sqlite as Backend,
+    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
+    RunQueryDsl, Selectable, SelectableHelper, sqlite::Sqlite as Backend,
 };
 use slog::{Logger, error};
 
-use super::{Sqlite, enqueue::{insert, last_id}, time::{micros, moment}, writer::Tx};
+use super::{
+    Sqlite,
+    enqueue::{insert, last_id},
+    time::{micros, moment},
+    writer::Tx,
+};
 use crate::{
     model::{NewUser, User, UserChange, UserCreatedJob, UserFilter},
     store::{StoreError, UserCreated, schema::users},
@@ -101,7 +106,10 @@ impl Sqlite {
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
         self.read(move |conn| {
-            let row = users::table.find(id).select(UserRow::as_select()).first(conn);
+            let row = users::table
+                .find(id)
+                .select(UserRow::as_select())
+                .first(conn);
             Ok(row.optional()?.map(User::from))
         })
         .await
@@ -125,8 +133,14 @@ impl Sqlite {
                 version: version + 1,
                 updated_at: micros(tx.now),
             };
-            diesel::update(users::table.find(id)).set(changes).execute(tx.conn).map_err(taken)?;
-            let row = users::table.find(id).select(UserRow::as_select()).first(tx.conn)?;
+            diesel::update(users::table.find(id))
+                .set(changes)
+                .execute(tx.conn)
+                .map_err(taken)?;
+            let row = users::table
+                .find(id)
+                .select(UserRow::as_select())
+                .first(tx.conn)?;
             Ok(User::from(row))
         })
         .await
@@ -189,11 +203,16 @@ impl Sqlite {
     }
 
     /// Users whose job is still owed.
-    pub(in crate::store) async fn users_without_job(&self, limit: usize) -> Result<Vec<User>, StoreError> {
+    pub(in crate::store) async fn users_without_job(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
         self.read(move |conn| {
             let rows: Vec<UserRow> = users::table
                 // A literal, not a bound value: the partial index asks for it.
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("job_enqueued = FALSE"))
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
+                    "job_enqueued = FALSE",
+                ))
                 .order(users::id)
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
                 .select(UserRow::as_select())
@@ -237,7 +256,10 @@ fn store(tx: &mut Tx<'_>, user: NewUser) -> Result<User, StoreError> {
         created_at: now,
         updated_at: now,
     };
-    diesel::insert_into(users::table).values(row).execute(tx.conn).map_err(taken)?;
+    diesel::insert_into(users::table)
+        .values(row)
+        .execute(tx.conn)
+        .map_err(taken)?;
     Ok(User {
         id: last_id(tx)?,
         email: user.email,
@@ -253,7 +275,12 @@ fn store(tx: &mut Tx<'_>, user: NewUser) -> Result<User, StoreError> {
 }
 
 /// A failed insert undoes itself and nothing else: the user stays, and the reconciler owes the job.
-fn enqueue(tx: &mut Tx<'_>, job: crate::model::NewJob, ageing: Duration, log: &Logger) -> Option<i64> {
+fn enqueue(
+    tx: &mut Tx<'_>,
+    job: crate::model::NewJob,
+    ageing: Duration,
+    log: &Logger,
+) -> Option<i64> {
     let mark = tx.ledger.mark();
     match insert(tx, job, ageing) {
         Ok(job) => Some(job.id),
@@ -267,7 +294,10 @@ fn enqueue(tx: &mut Tx<'_>, job: crate::model::NewJob, ageing: Duration, log: &L
 }
 
 fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<i64, StoreError> {
-    let version: i64 = users::table.find(id).select(users::version).first(tx.conn)?;
+    let version: i64 = users::table
+        .find(id)
+        .select(users::version)
+        .first(tx.conn)?;
     match expected {
         Some(expected) if expected != version => Err(StoreError::VersionMismatch),
         _ => Ok(version),

@@ -103,7 +103,16 @@ impl Writer {
         let log = log.clone();
         let thread = thread::Builder::new()
             .name("lockstep-writer".to_owned())
-            .spawn(move || Committer { conn, clock, wake, log, ledger: Ledger::default() }.run(queue))
+            .spawn(move || {
+                Committer {
+                    conn,
+                    clock,
+                    wake,
+                    log,
+                    ledger: Ledger::default(),
+                }
+                .run(queue)
+            })
             .map_err(|error| StoreError::Internal(Box::new(error)))?;
         Ok((Self { units }, thread))
     }
@@ -116,13 +125,20 @@ impl Writer {
     {
         const STOPPED: StoreError = StoreError::unavailable("it is stopping");
         let (reply, answer) = oneshot::channel();
-        let unit = Box::new(Work { work: Some(work), outcome: Err(STOPPED), reply });
-        self.units.send_timeout(unit, QUEUE_DEADLINE).await.map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => {
-                StoreError::unavailable("too many writes are waiting")
-            }
-            mpsc::error::SendTimeoutError::Closed(_) => STOPPED,
-        })?;
+        let unit = Box::new(Work {
+            work: Some(work),
+            outcome: Err(STOPPED),
+            reply,
+        });
+        self.units
+            .send_timeout(unit, QUEUE_DEADLINE)
+            .await
+            .map_err(|error| match error {
+                mpsc::error::SendTimeoutError::Timeout(_) => {
+                    StoreError::unavailable("too many writes are waiting")
+                }
+                mpsc::error::SendTimeoutError::Closed(_) => STOPPED,
+            })?;
         answer.await.unwrap_or(Err(STOPPED))
     }
 }
@@ -142,7 +158,10 @@ impl Committer {
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.commit(&mut batch);
         }
-        if let Err(error) = self.conn.batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
+        if let Err(error) = self
+            .conn
+            .batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)")
+        {
             slog::debug!(self.log, "no last checkpoint"; "error" => %error);
         }
     }
@@ -179,8 +198,12 @@ impl Committer {
             self.conn.batch_execute("SAVEPOINT unit")?;
             let mark = self.ledger.mark();
             let mut unit_wakes = false;
-            let mut tx =
-                Tx { conn: &mut self.conn, now, ledger: &mut self.ledger, wake: &mut unit_wakes };
+            let mut tx = Tx {
+                conn: &mut self.conn,
+                now,
+                ledger: &mut self.ledger,
+                wake: &mut unit_wakes,
+            };
             // A unit leaves nothing half done: what it wrote is rolled back with its savepoint.
             let ran = catch_unwind(AssertUnwindSafe(|| unit.run(&mut tx)));
             let done = ran.unwrap_or_else(|panic| {

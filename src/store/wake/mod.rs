@@ -49,7 +49,9 @@ impl Wake {
 
     /// Wakes this process.
     pub(in crate::store) fn hint(&self) {
-        self.0.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.0
+            .changes
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     /// From now on, every change is seen by [`Wakeups::changed`].
@@ -57,7 +59,10 @@ impl Wake {
         let mut inbox = lock(&self.0.inbox);
         let bound = inbox.upgrade().or_else(|| self.bind().map(Arc::new));
         *inbox = bound.as_ref().map_or_else(Weak::new, Arc::downgrade);
-        Wakeups { changes: self.0.changes.subscribe(), _inbox: bound }
+        Wakeups {
+            changes: self.0.changes.subscribe(),
+            _inbox: bound,
+        }
     }
 
     fn bind(&self) -> Option<Inbox> {
@@ -127,7 +132,12 @@ mod tests {
         here.committed();
         wakeups.changed().await;
         drop(wakeups);
-        assert_eq!(std::fs::read_dir(socket::folder(&database)).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(socket::folder(&database))
+                .unwrap()
+                .count(),
+            0
+        );
     }
 
     #[tokio::test]

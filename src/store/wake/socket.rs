@@ -27,7 +27,11 @@ pub(super) fn folder(database: &Path) -> PathBuf {
         return beside.into();
     }
     let digest = Sha256::digest(whole.as_os_str().as_bytes());
-    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let key: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     std::env::temp_dir().join(format!("lockstep-{key}.wake"))
 }
 
@@ -47,20 +51,30 @@ impl Inbox {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let path = folder.join(format!("{}-{:08x}.sock", process::id(), rand::random::<u32>()));
+        let path = folder.join(format!(
+            "{}-{:08x}.sock",
+            process::id(),
+            rand::random::<u32>()
+        ));
         let socket = UnixDatagram::bind(&path)?;
         let receiver = socket.try_clone()?;
-        let thread = thread::Builder::new().name("lockstep-wake".to_owned()).spawn(move || {
-            let mut datagram = [0; 8];
-            // A blocking read: no cost while nothing comes.
-            while let Ok(length) = receiver.recv(&mut datagram) {
-                if &datagram[..length] == STOP {
-                    break;
+        let thread = thread::Builder::new()
+            .name("lockstep-wake".to_owned())
+            .spawn(move || {
+                let mut datagram = [0; 8];
+                // A blocking read: no cost while nothing comes.
+                while let Ok(length) = receiver.recv(&mut datagram) {
+                    if &datagram[..length] == STOP {
+                        break;
+                    }
+                    woken();
                 }
-                woken();
-            }
-        })?;
-        Ok(Self { path, socket, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            path,
+            socket,
+            thread: Some(thread),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -89,7 +103,12 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, sender: None, listed: None, sockets: Vec::new() }
+        Self {
+            folder,
+            sender: None,
+            listed: None,
+            sockets: Vec::new(),
+        }
     }
 
     /// One datagram to each. A full buffer is fine: its reader is awake anyway.

@@ -1,0 +1,179 @@
+//! What is SQLite's own: files that are refused, settings, backup, migrations.
+
+use std::{fs, path::Path, sync::Arc};
+
+use lockstep::{
+    clock::SystemClock,
+    processors::user_created::job_for,
+    store::{Store, StoreConfig, StoreError},
+};
+use slog::Logger;
+
+use crate::support::database::{Database, ada};
+
+async fn open(path: &Path) -> Result<Store, StoreError> {
+    let log = Logger::root(slog::Discard, slog::o!());
+    Store::open(
+        &StoreConfig::new(path.to_str().unwrap()),
+        Arc::new(SystemClock),
+        &log,
+    )
+    .await
+}
+
+async fn refusal(path: &Path) -> String {
+    let before = fs::read(path).ok();
+    let error = open(path).await.expect_err("refused").to_string();
+    assert_eq!(
+        fs::read(path).ok(),
+        before,
+        "a refused file is not written to"
+    );
+    error
+}
+
+fn sqlite(path: &Path, sql: &str) {
+    let status = std::process::Command::new("sqlite3")
+        .arg(path)
+        .arg(sql)
+        .status();
+    assert!(status.expect("apt-get install sqlite3").success());
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "not a database at all, but long enough to have a header of one hundred bytes, or a few more").unwrap();
+    assert!(refusal(&text).await.contains("is not a SQLite database"));
+    let foreign = folder.path().join("foreign.db");
+    sqlite(&foreign, "CREATE TABLE theirs (id INTEGER)");
+    assert!(refusal(&foreign).await.contains("of another program"));
+    assert!(
+        refusal(folder.path().join("no/such/folder.db").as_ref())
+            .await
+            .contains("does not exist")
+    );
+    assert!(
+        open(folder.path())
+            .await
+            .expect_err("refused")
+            .to_string()
+            .contains("is a folder")
+    );
+    for url in ["postgres://localhost/db", ":memory:", "", "sqlite://"] {
+        let error = open(url.as_ref()).await.expect_err("refused");
+        assert!(
+            matches!(error, StoreError::Unusable { .. }),
+            "{url}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    open(&path).await.unwrap().close().await;
+    sqlite(
+        &path,
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000001')",
+    );
+    assert!(refusal(&path).await.contains("29991231000001"));
+}
+
+#[tokio::test]
+async fn a_corrupt_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let store = open(&path).await.unwrap();
+    for number in 0..50 {
+        let user = lockstep::model::NewUser {
+            email: format!("u{number}@example.com"),
+            ..ada()
+        };
+        store
+            .user_create(user.clone(), job_for(&user))
+            .await
+            .unwrap();
+    }
+    store.close().await;
+    let mut bytes = fs::read(&path).unwrap();
+    for page in 1..bytes.len() / 8192 {
+        bytes[page * 8192..page * 8192 + 64].fill(0xa5);
+    }
+    fs::write(&path, bytes).unwrap();
+    assert!(refusal(&path).await.contains("corrupt"));
+}
+
+#[tokio::test]
+async fn a_backup_holds_what_was_acknowledged_and_overwrites_nothing() {
+    let database = Database::new().await;
+    database
+        .store
+        .user_create(ada(), job_for(&ada()))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("copy.db");
+    let bytes = database.store.backup(target.clone()).await.unwrap();
+    assert_eq!(bytes, fs::metadata(&target).unwrap().len());
+    assert!(database.store.backup(target.clone()).await.is_err());
+    let copy = open(&target).await.unwrap();
+    assert_eq!(
+        copy.user_get(1).await.unwrap().unwrap().email,
+        "Ada@Example.com"
+    );
+    assert_eq!(copy.quick_check().await.unwrap(), None);
+    copy.close().await;
+    assert_eq!(
+        fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .contains("partial")
+            })
+            .count(),
+        0
+    );
+    database.close().await;
+}
+
+#[tokio::test]
+async fn migrations_go_up_down_and_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let config = StoreConfig::new(path.to_str().unwrap());
+    let known = Store::migrations(&config).await.unwrap();
+    assert!(known.iter().all(|migration| !migration.applied));
+    assert_eq!(Store::migrate_up(&config).await.unwrap(), known.len());
+    assert_eq!(Store::migrate_up(&config).await.unwrap(), 0);
+    for migration in known.iter().rev() {
+        assert_eq!(
+            Store::migrate_down(&config).await.unwrap().as_ref(),
+            Some(&migration.version)
+        );
+    }
+    assert_eq!(Store::migrate_down(&config).await.unwrap(), None);
+    assert_eq!(Store::migrate_up(&config).await.unwrap(), known.len());
+}
+
+#[tokio::test]
+async fn names_that_look_like_urls_or_options_are_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "with space.db",
+        "what?mode=memory",
+        "a#b.db",
+        "50%.db",
+        "ünïcode.db",
+    ] {
+        let path = folder.path().join(name);
+        open(&path).await.unwrap().close().await;
+        assert!(path.is_file(), "{name}");
+    }
+}

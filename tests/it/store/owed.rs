@@ -1,0 +1,60 @@
+//! Users whose job could not be enqueued: the user is stored, and the job is owed until it is paid once.
+
+use lockstep::processors::user_created::job_for;
+
+use crate::support::database::{Database, ada};
+
+/// Makes every insert of a job fail, as a fault of the queue would.
+fn break_the_queue(database: &Database, broken: bool) {
+    let sql = if broken {
+        "CREATE TRIGGER broken BEFORE INSERT ON job_queue BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    } else {
+        "DROP TRIGGER broken"
+    };
+    let mut sqlite = std::process::Command::new("sqlite3");
+    let output = sqlite
+        .arg(database.path())
+        .arg(sql)
+        .output()
+        .expect("apt-get install sqlite3");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn a_user_whose_job_fails_to_enqueue_is_stored_and_owed_the_job() {
+    let database = Database::new().await;
+    break_the_queue(&database, true);
+    let created = database
+        .store
+        .user_create(ada(), job_for(&ada()))
+        .await
+        .unwrap();
+    assert_eq!((created.user.id, created.job_id), (1, None));
+    let owed = database.store.users_without_job(10).await.unwrap();
+    assert_eq!(owed.iter().map(|user| user.id).collect::<Vec<_>>(), [1]);
+    // While the queue is broken, trying again changes nothing.
+    assert!(
+        database
+            .store
+            .user_enqueue_missing(1, job_for(&ada()))
+            .await
+            .is_err()
+    );
+    assert_eq!(database.store.users_without_job(10).await.unwrap().len(), 1);
+    break_the_queue(&database, false);
+    let (one, other) = tokio::join!(
+        database.store.user_enqueue_missing(1, job_for(&ada())),
+        database.store.user_enqueue_missing(1, job_for(&ada())),
+    );
+    let paid: Vec<_> = [one.unwrap(), other.unwrap()]
+        .into_iter()
+        .flatten()
+        .collect();
+    assert_eq!(paid.len(), 1);
+    assert_eq!(database.store.users_without_job(10).await.unwrap(), []);
+    database.close().await;
+}
