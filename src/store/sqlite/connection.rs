@@ -92,13 +92,17 @@ pub(super) fn open_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut conn = connect(path, "rwc")?;
     conn.batch_execute("PRAGMA busy_timeout = 5000")?;
     check_version(&mut conn)?;
-    // Page size and mark must be in the file before it becomes a WAL file.
-    conn.batch_execute(&format!(
-        "PRAGMA page_size = 8192; PRAGMA application_id = {APPLICATION_ID}; PRAGMA journal_mode = WAL; \
-         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+    if path.metadata().map_or(true, |file| file.len() == 0) {
+        // Page size and mark must be in the file before it becomes a WAL file.
+        conn.batch_execute(&format!(
+            "PRAGMA page_size = 8192; PRAGMA application_id = {APPLICATION_ID}"
+        ))?;
+    }
+    conn.batch_execute(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
          PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; \
-         PRAGMA cache_size = -16384"
-    ))?;
+         PRAGMA cache_size = -16384",
+    )?;
     assert_setting(&mut conn, "PRAGMA synchronous", 2, "synchronous=FULL")?;
     assert_setting(&mut conn, "PRAGMA foreign_keys", 1, "foreign_keys=ON")?;
     let mode = sql::<Text>("PRAGMA journal_mode").get_result::<String>(&mut conn)?;

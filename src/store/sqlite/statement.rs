@@ -41,11 +41,6 @@ impl Statement {
         self.binds.push(Bind::Text(Some(value.into())));
         self
     }
-
-    pub(super) fn text_or_null(mut self, value: Option<String>) -> Self {
-        self.binds.push(Bind::Text(value));
-        self
-    }
 }
 
 impl QueryFragment<Sqlite> for Statement {

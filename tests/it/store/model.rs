@@ -215,7 +215,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_steps_breaks_a_promise(steps in prop::collection::vec(step(), 1..60)) {

@@ -2,7 +2,7 @@
 
 use lockstep::processors::user_created::job_for;
 
-use crate::support::database::{Database, ada};
+use crate::support::database::{Database, ada, execute};
 
 /// Makes every insert of a job fail, as a fault of the queue would.
 fn break_the_queue(database: &Database, broken: bool) {
@@ -11,17 +11,7 @@ fn break_the_queue(database: &Database, broken: bool) {
     } else {
         "DROP TRIGGER broken"
     };
-    let mut sqlite = std::process::Command::new("sqlite3");
-    let output = sqlite
-        .arg(database.path())
-        .arg(sql)
-        .output()
-        .expect("apt-get install sqlite3");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    execute(&database.path(), sql);
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! Owns databases for tests: a file of its own for each, gone with the test.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
 use lockstep::{
     clock::{Clock, ManualClock},
     model::{JobPolicy, NewJob, NewUser},
@@ -10,6 +15,28 @@ use lockstep::{
     store::{Store, StoreConfig},
 };
 use slog::Logger;
+
+/// Runs statements on a file, as somebody else's program would.
+pub(crate) fn execute(path: &Path, sql: &str) {
+    SqliteConnection::establish(path.to_str().unwrap())
+        .unwrap()
+        .batch_execute(sql)
+        .unwrap();
+}
+
+/// What SQLite says of how it would run `query`.
+pub(crate) fn plan(path: &Path, query: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}"))
+        .load(&mut conn)
+        .unwrap();
+    steps.into_iter().map(|step| step.detail + "\n").collect()
+}
 
 /// A database whose clock stands still until it is moved.
 pub(crate) struct Database {

@@ -1,4 +1,4 @@
 //! What the tests share: servers on port 0, databases of their own, waiting on events.
 
 pub(crate) mod database; // a file of its own for each test
-pub mod smtp; // a scripted SMTP server on loopback
+pub(crate) mod smtp; // a scripted SMTP server on loopback
