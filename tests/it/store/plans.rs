@@ -7,7 +7,7 @@ const HOT: [(&str, &str); 6] = [
     (
         "UPDATE job_queue SET attempt = attempt + 1 WHERE id IN (SELECT id FROM job_queue \
          WHERE status = 'pending' AND queue = 'default' ORDER BY rank, id LIMIT 9)",
-        "USING INDEX job_queue_pending (queue=?)",
+        "USING COVERING INDEX job_queue_pending (queue=?)",
     ),
     (
         "SELECT id FROM job_queue WHERE status IN ('scheduled', 'retry_pending') AND scheduled_at <= 9 \
