@@ -16,3 +16,4 @@ mod queue; // claim, run, settle, retries, leases, panics, timeouts, stop
 mod spec; // what changed between two documents, and whom it breaks
 mod store; // the conformance suite of the store
 mod support; // servers, databases, waiting on events
+mod validation; // every rule, every sentence, three modes, hostile bodies
