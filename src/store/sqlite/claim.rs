@@ -42,14 +42,16 @@ struct Claimed {
     schema_fingerprint: String,
     #[diesel(sql_type = BigInt)]
     scheduled_at: i64,
+    #[diesel(sql_type = BigInt)]
+    lease_token: i64,
 }
 
 /// The statement of the claim, for the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
-     started_at = ?, lease_token = ?, lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
+     started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
      WHERE status = 'pending' AND queue = ? ORDER BY rank, id LIMIT ?) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at";
+     schema_fingerprint, scheduled_at, lease_token";
 
 /// An owned [`Claim`], on its way to the writer.
 struct Order {
@@ -87,7 +89,6 @@ impl Sqlite {
 }
 
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Vec<ClaimedJob>, StoreError> {
-    let lease = LeaseToken(rand::random::<i64>());
     let until = micros(tx.now).saturating_add(span(order.lease));
     let mut claimed = Vec::new();
     for queue in &order.queues {
@@ -97,7 +98,6 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Vec<ClaimedJob>, StoreError> {
         }
         let mut rows: Vec<Claimed> = statement(CLAIM)
             .int(micros(tx.now))
-            .int(lease.0)
             .int(until)
             .text(order.worker.as_str())
             .text(queue.as_str())
@@ -109,14 +109,14 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Vec<ClaimedJob>, StoreError> {
             tx.ledger.note(queue, &row.job_type, JobStatus::Pending, -1);
             tx.ledger
                 .note(queue, &row.job_type, JobStatus::Processing, 1);
-            claimed.push(row.with(lease, tx.now));
+            claimed.push(row.with(tx.now));
         }
     }
     Ok(claimed)
 }
 
 impl Claimed {
-    fn with(self, lease: LeaseToken, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
+    fn with(self, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
         ClaimedJob {
             id: self.id,
             job_type: self.job_type,
@@ -129,7 +129,7 @@ impl Claimed {
             schema_fingerprint: self.schema_fingerprint,
             scheduled_at: moment(self.scheduled_at),
             started_at,
-            lease,
+            lease: LeaseToken(self.lease_token),
         }
     }
 }

@@ -113,6 +113,18 @@ async fn a_claim_takes_only_its_queues_and_its_limit() {
 }
 
 #[tokio::test]
+async fn every_acquisition_has_a_token_of_its_own() {
+    let database = Database::new().await;
+    for _ in 0..20 {
+        database.store.job_enqueue(analysis()).await.unwrap();
+    }
+    let jobs = claim(&database.store, 20).await;
+    let tokens: std::collections::HashSet<_> = jobs.iter().map(|job| job.lease).collect();
+    assert_eq!(tokens.len(), 20);
+    database.close().await;
+}
+
+#[tokio::test]
 async fn a_heartbeat_extends_and_tells_of_a_cancellation() {
     let database = Database::new().await;
     for _ in 0..2 {
