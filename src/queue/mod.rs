@@ -1,13 +1,35 @@
 //! Owns running jobs: claim → run → settle, the contract of a processor, backoff, and who runs what.
 //! Must not know: any concrete job type, HTTP, or SQL.
+//!
+//! ```text
+//! Runner::start ─┬─ control      one task that owns all state: claims, starts runs, stops
+//!                │    ├─ leases  heartbeats; a lost lease stops its run
+//!                │    ├─ run     one run on the processors' runtime: deadline, panic, stop
+//!                │    └─ settle  outcomes to the store, in batches, until it has answered
+//!                └─ maintenance  promotes due jobs, takes back lost ones, statistics
+//! ```
 
+mod backoff;
+mod control;
+mod due;
 mod enqueue;
+mod held;
+mod leases;
+mod maintenance;
 mod mask;
+mod outcome;
 mod payload;
 mod processor;
 mod registry;
+mod run;
+mod runner;
+mod settle;
+mod wait;
 
+pub use backoff::delay;
 pub use enqueue::{EnqueueOptions, new_job};
 pub use mask::{MASKED, mask};
+pub use outcome::MAX_ERROR_CHARS;
 pub use processor::{JobContext, JobError, JobType, Processor};
 pub use registry::{MAX_RESULT_BYTES, Registry};
+pub use runner::{Runner, RunnerConfig, RunnerHandle};

@@ -1,7 +1,13 @@
 //! Owns which processor does which job type, and the way from a payload's text to a result's text.
 //! Must not know: any concrete job type, or how jobs are claimed and settled.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
 
 use super::{JobContext, JobError, JobType, Processor, payload};
 use crate::model::JobPolicy;
@@ -54,6 +60,16 @@ impl Registry {
     /// What the job type declares, if it has a processor.
     pub fn policy(&self, job_type: &str) -> Option<&'static JobPolicy> {
         self.entries.get(job_type).map(|entry| entry.policy)
+    }
+
+    /// The queues that its job types go to by default, sorted.
+    pub fn queues(&self) -> Vec<String> {
+        let queues: BTreeSet<_> = self
+            .entries
+            .values()
+            .map(|entry| entry.policy.queue)
+            .collect();
+        queues.into_iter().map(str::to_owned).collect()
     }
 
     pub(super) fn entry(&self, job_type: &str) -> Option<&Entry> {

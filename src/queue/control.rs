@@ -1,0 +1,285 @@
+//! Owns the loop that claims jobs, starts their runs, and stops: one task that owns all state, so there are no locks.
+//! Must not know: any concrete job type, or SQL. Leases live in leases.rs, settlements in settle.rs.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use slog::{error, warn};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    held::Held,
+    outcome::{self, RunEnd, StopReason},
+    run,
+    runner::{Order, Runner},
+    settle::{Batch, Unsettled},
+    wait::Wait,
+};
+use crate::{
+    model::{ClaimedJob, LeaseState, LeaseToken, Settled},
+    store::{Claim, StoreError},
+};
+
+/// Most jobs of one claim.
+const CLAIM_LIMIT: usize = 500;
+
+/// How long the last settlements may take after the last run has ended at a stop.
+const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
+
+/// Something that the loop waited for.
+pub(super) enum Event {
+    Claimed(Instant, usize, Result<Vec<ClaimedJob>, StoreError>),
+    RunEnded(LeaseToken, RunEnd),
+    Settled(Batch, Result<Vec<Settled>, StoreError>),
+    SettleAgain,
+    HeartbeatDue,
+    Heartbeat(
+        Instant,
+        Vec<LeaseToken>,
+        Result<Vec<LeaseState>, StoreError>,
+    ),
+    LeasesEnd,
+    LookAgain,
+    Poll,
+    DrainOver,
+    GiveUp,
+}
+
+/// How far a stop has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    Draining,
+    Stopping,
+    GivenUp,
+}
+
+pub(super) struct Control {
+    pub(super) runner: Arc<Runner>,
+    processors: Handle,
+    queues: Vec<String>,
+    /// Every lease of this process: of runs, and of outcomes that are not stored yet.
+    pub(super) held: HashMap<LeaseToken, Held>,
+    /// How many of them run.
+    running: usize,
+    pub(super) unsettled: Unsettled,
+    pub(super) events: FuturesUnordered<BoxFuture<'static, Event>>,
+    phase: Phase,
+    /// There may be jobs to claim.
+    look: bool,
+    claiming: bool,
+    claim_wait: Wait,
+}
+
+impl Control {
+    pub(super) fn new(runner: Arc<Runner>, processors: Handle) -> Self {
+        Self {
+            queues: runner.queues(),
+            runner,
+            processors,
+            held: HashMap::new(),
+            running: 0,
+            unsettled: Unsettled::default(),
+            events: FuturesUnordered::new(),
+            phase: Phase::Running,
+            look: true,
+            claiming: false,
+            claim_wait: Wait::default(),
+        }
+    }
+
+    /// Runs until a stop is through.
+    pub(super) async fn run(mut self, mut orders: watch::Receiver<Order>) {
+        // Subscribed before the first look, so that no wake-up falls between.
+        let mut wakeups = self.runner.store.subscribe();
+        let mut orphaned = false;
+        self.after(self.heartbeat_every(), Event::HeartbeatDue);
+        self.after(self.runner.config.poll, Event::Poll);
+        loop {
+            self.claim();
+            self.settle();
+            if self.is_through() {
+                return;
+            }
+            tokio::select! {
+                Some(event) = self.events.next() => self.handle_all(event),
+                () = wakeups.changed() => self.look = true,
+                changed = orders.changed(), if !orphaned => {
+                    // Nobody is left to give orders: the handle was dropped.
+                    orphaned = changed.is_err();
+                    let order = if orphaned { Order::StopNow } else { *orders.borrow_and_update() };
+                    self.obey(order);
+                }
+            }
+        }
+    }
+
+    /// Handles `event` and all others that are ready, so that runs that ended together are settled together.
+    fn handle_all(&mut self, event: Event) {
+        self.handle(event);
+        while let Some(Some(event)) = self.events.next().now_or_never() {
+            self.handle(event);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Claimed(sent, limit, answer) => self.claimed(sent, limit, answer),
+            Event::RunEnded(token, end) => self.run_ended(token, end),
+            Event::Settled(batch, answer) => self.settled(batch, answer),
+            Event::SettleAgain => self.unsettled.resume(),
+            Event::HeartbeatDue => self.heartbeat(),
+            Event::Heartbeat(sent, tokens, answer) => {
+                self.heartbeat_answered(sent, &tokens, answer);
+            }
+            Event::LeasesEnd => self.stop_unsure_runs(),
+            Event::LookAgain => self.look = true,
+            Event::Poll => {
+                self.look = true;
+                self.after(self.runner.config.poll, Event::Poll);
+            }
+            Event::DrainOver => self.stop_runs(),
+            Event::GiveUp => self.phase = Phase::GivenUp,
+        }
+    }
+
+    pub(super) fn after(&self, wait: Duration, event: Event) {
+        self.at(Instant::now() + wait, event);
+    }
+
+    pub(super) fn at(&self, instant: Instant, event: Event) {
+        self.events
+            .push(sleep_until(instant).map(|()| event).boxed());
+    }
+
+    /// Claims as many jobs as there are free slots. While settlements cannot be stored, takes no more.
+    fn claim(&mut self) {
+        let slots = self.runner.config.worker_count.max(1);
+        let limit = slots.saturating_sub(self.running).min(CLAIM_LIMIT);
+        let wanted = self.phase == Phase::Running && self.look && !self.claiming;
+        if !wanted || limit == 0 || self.unsettled.is_held_up() {
+            return;
+        }
+        self.look = false;
+        self.claiming = true;
+        let runner = Arc::clone(&self.runner);
+        let queues = self.queues.clone();
+        let sent = Instant::now();
+        self.events.push(Box::pin(async move {
+            let queues: Vec<&str> = queues.iter().map(String::as_str).collect();
+            let claim = Claim {
+                queues: &queues,
+                worker: &runner.config.worker_id,
+                limit,
+                lease: runner.config.lease,
+            };
+            let answer = runner.store.job_claim(claim).await;
+            Event::Claimed(sent, limit, answer)
+        }));
+    }
+
+    fn claimed(
+        &mut self,
+        sent: Instant,
+        limit: usize,
+        answer: Result<Vec<ClaimedJob>, StoreError>,
+    ) {
+        self.claiming = false;
+        match answer {
+            Ok(jobs) => {
+                self.claim_wait = Wait::default();
+                self.look |= jobs.len() >= limit;
+                for job in jobs {
+                    self.start(job, sent + self.runner.config.lease);
+                }
+            }
+            Err(error) => {
+                let wait = self.claim_wait.next();
+                warn!(self.runner.log, "cannot claim jobs";
+                    "error" => outcome::with_causes(&error), "wait_ms" => wait.as_millis());
+                self.after(wait, Event::LookAgain);
+            }
+        }
+    }
+
+    fn start(&mut self, mut job: ClaimedJob, lease_end: Instant) {
+        let token = job.lease;
+        let payload = std::mem::take(&mut job.payload);
+        let mut held = Held::new(job.clone(), lease_end);
+        self.running += 1;
+        if self.phase != Phase::Running {
+            // Claimed while the stop began.
+            held.ask_to_stop(StopReason::WorkerStops);
+            self.held.insert(token, held);
+            self.run_ended(token, RunEnd::Dropped);
+            return;
+        }
+        let brakes = held.brakes.clone();
+        self.held.insert(token, held);
+        let runner = Arc::clone(&self.runner);
+        let processors = self.processors.clone();
+        self.events.push(Box::pin(async move {
+            let end = run::run(&runner, &job, payload, &brakes, &processors).await;
+            Event::RunEnded(token, end)
+        }));
+    }
+
+    fn run_ended(&mut self, token: LeaseToken, end: RunEnd) {
+        let Some(held) = self.held.get_mut(&token) else {
+            return;
+        };
+        held.has_ended();
+        self.running -= 1;
+        if matches!(end, RunEnd::Panicked(_)) {
+            self.runner.metrics.panicked("processor");
+        }
+        let policy = self.runner.registry.policy(&held.job.job_type);
+        match outcome::settlement(&held.job, policy, end, held.stop, rand::random()) {
+            Some(settlement) => self.unsettled.push(held.job.id, token, settlement),
+            // Somebody else's by now.
+            None => drop(self.held.remove(&token)),
+        }
+        // A slot is free.
+        self.look = true;
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Run => {}
+            Order::Drain(until) => {
+                self.phase = self.phase.max(Phase::Draining);
+                self.at(until, Event::DrainOver);
+            }
+            Order::StopNow => {
+                self.stop_runs();
+                for held in self.held.values() {
+                    held.brakes.drop_now.cancel();
+                }
+            }
+        }
+    }
+
+    fn stop_runs(&mut self) {
+        self.phase = self.phase.max(Phase::Stopping);
+        for held in self.held.values_mut().filter(|held| held.is_running()) {
+            held.ask_to_stop(StopReason::WorkerStops);
+        }
+        self.after(self.runner.config.grace + LAST_SETTLEMENTS, Event::GiveUp);
+    }
+
+    fn is_through(&self) -> bool {
+        match self.phase {
+            Phase::Running => false,
+            Phase::Draining | Phase::Stopping => self.held.is_empty() && !self.claiming,
+            Phase::GivenUp => {
+                error!(self.runner.log, "stopped with outcomes that could not be stored; their leases run out";
+                    "jobs" => self.held.len());
+                true
+            }
+        }
+    }
+}

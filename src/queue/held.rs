@@ -1,0 +1,62 @@
+//! Owns one job that this process holds a lease on: running, or ended and not settled yet.
+//! Must not know: the store, or other jobs.
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{outcome::StopReason, run::Brakes};
+use crate::model::ClaimedJob;
+
+/// A job with a lease of this process.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Its payload has gone to the run.
+    pub(super) job: ClaimedJob,
+    pub(super) brakes: Brakes,
+    /// Why the run was asked to stop, if it was.
+    pub(super) stop: Option<StopReason>,
+    /// The lease lasts until then at least.
+    pub(super) lease_end: Instant,
+    pub(super) began: Instant,
+    /// How long it ran, once it has ended.
+    pub(super) run_seconds: Option<f64>,
+}
+
+impl Held {
+    pub(super) fn new(job: ClaimedJob, lease_end: Instant) -> Self {
+        Self {
+            job,
+            brakes: Brakes::default(),
+            stop: None,
+            lease_end,
+            began: Instant::now(),
+            run_seconds: None,
+        }
+    }
+
+    /// Asks the run to stop. The first reason stands, except that a lost lease outweighs every other.
+    pub(super) fn ask_to_stop(&mut self, reason: StopReason) {
+        if self.stop.is_none() || reason == StopReason::LeaseLost {
+            self.stop = Some(reason);
+        }
+        self.brakes.stop.cancel();
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.run_seconds.is_none()
+    }
+
+    pub(super) fn has_ended(&mut self) {
+        self.run_seconds = Some(self.began.elapsed().as_secs_f64());
+    }
+
+    /// From the moment it was due to the moment that it was taken, in seconds.
+    pub(super) fn wait_seconds(&self) -> f64 {
+        seconds_between(self.job.scheduled_at, self.job.started_at)
+    }
+}
+
+/// Never negative: clocks may be moved.
+fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+    (to - from).to_std().map_or(0.0, |wait| wait.as_secs_f64())
+}
