@@ -30,18 +30,17 @@ const CLAIM_LIMIT: usize = 500;
 /// How long the last settlements may take after the last run has ended at a stop.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
+/// A job and the proof that it is ours. A token is only promised to be unique to its job.
+pub(super) type Lease = (i64, LeaseToken);
+
 /// Something that the loop waited for.
 pub(super) enum Event {
     Claimed(Instant, usize, Result<Vec<ClaimedJob>, StoreError>),
-    RunEnded(LeaseToken, RunEnd),
+    RunEnded(Lease, RunEnd),
     Settled(Batch, Result<Vec<Settled>, StoreError>),
     SettleAgain,
     HeartbeatDue,
-    Heartbeat(
-        Instant,
-        Vec<LeaseToken>,
-        Result<Vec<LeaseState>, StoreError>,
-    ),
+    Heartbeat(Instant, Vec<Lease>, Result<Vec<LeaseState>, StoreError>),
     LeasesEnd,
     LookAgain,
     Poll,
@@ -63,7 +62,7 @@ pub(super) struct Control {
     processors: Handle,
     queues: Vec<String>,
     /// Every lease of this process: of runs, and of outcomes that are not stored yet.
-    pub(super) held: HashMap<LeaseToken, Held>,
+    pub(super) held: HashMap<Lease, Held>,
     /// How many of them run.
     running: usize,
     pub(super) unsettled: Unsettled,
@@ -129,12 +128,12 @@ impl Control {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Claimed(sent, limit, answer) => self.claimed(sent, limit, answer),
-            Event::RunEnded(token, end) => self.run_ended(token, end),
+            Event::RunEnded(lease, end) => self.run_ended(lease, end),
             Event::Settled(batch, answer) => self.settled(batch, answer),
             Event::SettleAgain => self.unsettled.resume(),
             Event::HeartbeatDue => self.heartbeat(),
-            Event::Heartbeat(sent, tokens, answer) => {
-                self.heartbeat_answered(sent, &tokens, answer);
+            Event::Heartbeat(sent, leases, answer) => {
+                self.heartbeat_answered(sent, &leases, answer);
             }
             Event::LeasesEnd => self.stop_unsure_runs(),
             Event::LookAgain => self.look = true,
@@ -207,29 +206,29 @@ impl Control {
     }
 
     fn start(&mut self, mut job: ClaimedJob, lease_end: Instant) {
-        let token = job.lease;
+        let lease = (job.id, job.lease);
         let payload = std::mem::take(&mut job.payload);
         let mut held = Held::new(job.clone(), lease_end);
         self.running += 1;
         if self.phase != Phase::Running {
             // Claimed while the stop began.
             held.ask_to_stop(StopReason::WorkerStops);
-            self.held.insert(token, held);
-            self.run_ended(token, RunEnd::Dropped);
+            self.held.insert(lease, held);
+            self.run_ended(lease, RunEnd::Dropped);
             return;
         }
         let brakes = held.brakes.clone();
-        self.held.insert(token, held);
+        self.held.insert(lease, held);
         let runner = Arc::clone(&self.runner);
         let processors = self.processors.clone();
         self.events.push(Box::pin(async move {
             let end = run::run(&runner, &job, payload, &brakes, &processors).await;
-            Event::RunEnded(token, end)
+            Event::RunEnded(lease, end)
         }));
     }
 
-    fn run_ended(&mut self, token: LeaseToken, end: RunEnd) {
-        let Some(held) = self.held.get_mut(&token) else {
+    fn run_ended(&mut self, lease: Lease, end: RunEnd) {
+        let Some(held) = self.held.get_mut(&lease) else {
             return;
         };
         held.has_ended();
@@ -239,9 +238,9 @@ impl Control {
         }
         let policy = self.runner.registry.policy(&held.job.job_type);
         match outcome::settlement(&held.job, policy, end, held.stop, rand::random()) {
-            Some(settlement) => self.unsettled.push(held.job.id, token, settlement),
+            Some(settlement) => self.unsettled.push(lease, settlement),
             // Somebody else's by now.
-            None => drop(self.held.remove(&token)),
+            None => drop(self.held.remove(&lease)),
         }
         // A slot is free.
         self.look = true;

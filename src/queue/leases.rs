@@ -7,13 +7,10 @@ use slog::{info, warn};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    control::{Control, Event},
+    control::{Control, Event, Lease},
     outcome::{self, StopReason},
 };
-use crate::{
-    model::{LeaseState, LeaseToken},
-    store::StoreError,
-};
+use crate::{model::LeaseState, store::StoreError};
 
 /// Wait after a heartbeat that the store did not answer.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -31,32 +28,33 @@ impl Control {
             self.after(every, Event::HeartbeatDue);
             return;
         }
-        let (leases, tokens): (Vec<_>, Vec<_>) = self
-            .held
-            .iter()
-            .map(|(token, held)| ((held.job.id, *token), *token))
-            .unzip();
+        let leases: Vec<Lease> = self.held.keys().copied().collect();
         let runner = Arc::clone(&self.runner);
         let sent = Instant::now();
         self.events.push(Box::pin(async move {
-            let asked = runner.store.job_heartbeat(leases, runner.config.lease);
+            let asked = runner
+                .store
+                .job_heartbeat(leases.clone(), runner.config.lease);
             let answer = timeout(every, asked)
                 .await
-                .unwrap_or(Err(StoreError::Unavailable(None)));
-            Event::Heartbeat(sent, tokens, answer)
+                .unwrap_or(Err(StoreError::Unavailable {
+                    reason: "it did not answer a heartbeat in time",
+                    source: None,
+                }));
+            Event::Heartbeat(sent, leases, answer)
         }));
     }
 
     pub(super) fn heartbeat_answered(
         &mut self,
         sent: Instant,
-        tokens: &[LeaseToken],
+        leases: &[Lease],
         answer: Result<Vec<LeaseState>, StoreError>,
     ) {
         match answer {
             Ok(states) => {
-                for (token, state) in tokens.iter().zip(states) {
-                    self.lease_is(*token, state, sent);
+                for (lease, state) in leases.iter().zip(states) {
+                    self.lease_is(*lease, state, sent);
                 }
                 self.at(sent + self.heartbeat_every(), Event::HeartbeatDue);
             }
@@ -70,9 +68,9 @@ impl Control {
         }
     }
 
-    fn lease_is(&mut self, token: LeaseToken, state: LeaseState, sent: Instant) {
+    fn lease_is(&mut self, lease: Lease, state: LeaseState, sent: Instant) {
         // The settlement of an ended run finds out by itself.
-        let Some(held) = self.held.get_mut(&token).filter(|held| held.is_running()) else {
+        let Some(held) = self.held.get_mut(&lease).filter(|held| held.is_running()) else {
             return;
         };
         match state {

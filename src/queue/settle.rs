@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use slog::{Logger, error, info, warn};
 
 use super::{
-    control::{Control, Event},
+    control::{Control, Event, Lease},
     held::Held,
     outcome,
     wait::Wait,
@@ -36,7 +36,7 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    pub(super) fn push(&mut self, id: i64, token: LeaseToken, settlement: Settlement) {
+    pub(super) fn push(&mut self, (id, token): Lease, settlement: Settlement) {
         self.waiting.push_back((id, token, settlement));
     }
 
@@ -88,8 +88,8 @@ impl Control {
         match answer {
             Ok(answers) => {
                 self.unsettled.wait = Wait::default();
-                for ((_, token, settlement), settled) in batch.into_iter().zip(answers) {
-                    if let Some(held) = self.held.remove(&token) {
+                for ((id, token, settlement), settled) in batch.into_iter().zip(answers) {
+                    if let Some(held) = self.held.remove(&(id, token)) {
                         let log = &self.runner.log;
                         report(log, &self.runner.metrics, &held, &settlement, settled);
                     }
@@ -99,7 +99,7 @@ impl Control {
                 for (id, token, _) in batch {
                     error!(self.runner.log, "an outcome cannot be stored; the job is taken back when its lease runs out";
                         "job_id" => id, "error" => outcome::with_causes(source.as_ref()));
-                    self.held.remove(&token);
+                    self.held.remove(&(id, token));
                 }
             }
             Err(StoreError::Internal(_)) => {
