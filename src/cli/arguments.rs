@@ -1,6 +1,8 @@
 //! Owns the grammar of the command line.
 //! Must not know: how a command does its work.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -11,6 +13,8 @@ use super::{
 
 const EXAMPLES: &str = "\
 Examples:
+  lockstep worker --worker-count 8              run jobs only, on the same database
+  lockstep jobs list failed                     what went wrong
   lockstep jobs stats --server http://host:8080 the same of a running server
   lockstep config show                          what is configured, and where
 Settings are flags, environment variables or keys of a file; `lockstep --help` lists them.
@@ -29,6 +33,16 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run jobs without serving HTTP. Any number of processes may share a database.
+    Worker(ReadyArguments),
+    /// Inspect or change the database's schema.
+    #[command(after_help = "Serving and working migrate upwards by themselves.")]
+    Migrate {
+        #[command(subcommand)]
+        command: Option<MigrateCommand>,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Inspect and steer the queue.
     #[command(subcommand_required = true)]
     Jobs {
@@ -50,6 +64,20 @@ pub(super) enum Command {
         form: Form,
         #[command(subcommand)]
         command: SpecCommand,
+    },
+    /// Check database and configuration.
+    #[command(after_help = "Exit code 1 when something is wrong.")]
+    Doctor {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Copy the database, checked and complete, while it is in use.
+    #[command(after_help = "Example:\n  lockstep backup backups/users-$(date +%F).db")]
+    Backup {
+        /// The copy. Must not exist yet.
+        file: PathBuf,
+        #[command(flatten)]
+        form: Form,
     },
     /// Show, check or explain the configuration.
     Config {
@@ -73,6 +101,27 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Debug, Default, Args)]
+pub(super) struct ReadyArguments {
+    /// Written once everything runs: the base URL of the server, or nothing for a worker.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MigrateCommand {
+    /// Bring the schema up to this program's.
+    Up,
+    /// Take back the newest migration. What only it could hold is lost.
+    Down {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Say which migrations are applied.
+    Status,
+}
+
 /// Form of the output.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Form {
@@ -87,7 +136,9 @@ pub(super) struct At {
     /// Work on this server instead of the database.
     #[arg(long, global = true, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// Token for the server. Other users of this machine can read it here; the environment (LOCKSTEP_TOKEN) is safer.
+    #[arg(
+        help = "Token for the server; better in the environment as LOCKSTEP_TOKEN, where `ps` does not show it"
+    )]
     #[arg(long, global = true, value_name = "TOKEN", requires = "server")]
     pub(super) token: Option<String>,
     #[command(flatten)]

@@ -4,14 +4,25 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
+use slog::Logger;
 
 use super::{
     Failure, Format, Output,
-    arguments::{Arguments, At, Command},
+    arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments},
+    database::Database,
     health,
+    jobs::JobsCommand,
+    maintenance,
     server::Server,
+    service,
+    target::Target,
+    users::UsersCommand,
 };
-use crate::config::{Config, Environment, Secret};
+use crate::{
+    app::{self, Role},
+    config::{Config, Environment, Flags, LogLevel, Secret, Settings, Source},
+    log,
+};
 
 /// Does what the arguments say. The first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
@@ -36,52 +47,122 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     }
 }
 
-impl Arguments {
-    fn format(&self) -> Format {
-        match &self.command {
-            Command::Jobs { at, .. } | Command::Users { at, .. } => at.form.output,
-            Command::Spec { form, .. }
-            | Command::Config { form, .. }
-            | Command::Health { form, .. } => form.output,
-            Command::Completions { .. } => Format::Table,
-        }
-    }
-}
-
 fn dispatch(
     arguments: Arguments,
     environment: &Environment,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    app::survive_file_size_limit()
+        .map_err(|error| Failure::Io("cannot watch for signals".to_owned(), error))?;
     let Arguments { flags, command } = arguments;
-    let flags = flags.0;
+    let context = Context {
+        flags: flags.0,
+        environment,
+    };
     match command {
-        Command::Config { command, .. } => command.run(&flags, environment, output),
+        Command::Worker(ready) => context.service(Role::Work, &ready),
+        Command::Config { command, .. } => command.run(&context.flags, environment, output),
         Command::Spec { command, form } => command.run(form.output, output),
         Command::Completions { shell } => completions(shell, output),
-        Command::Health { server, .. } => {
-            let config = Config::load(&flags, environment)?;
-            block_on(health::run(server, &config, output))
+        Command::Health { server, .. } => block_on(health::run(server, &context.config()?, output)),
+        Command::Jobs { at, command } => context.operate(&at, Work::Jobs(command), output),
+        Command::Users { at, command } => context.operate(&at, Work::Users(command), output),
+        Command::Migrate { command, .. } => {
+            let command = command.unwrap_or(MigrateCommand::Status);
+            context.maintain(async |config, _| command.run(config, output).await)
         }
-        Command::Jobs { at, command } => {
-            let server = at.server(environment)?;
-            block_on(command.run(&server, output))
+        Command::Doctor { .. } => {
+            context.maintain(async |config, log| maintenance::doctor(config, log, output).await)
         }
-        Command::Users { at, command } => {
-            let server = at.server(environment)?;
-            block_on(command.run(&server, output))
+        Command::Backup { file, .. } => context
+            .maintain(async |config, log| maintenance::backup(config, file, log, output).await),
+    }
+}
+
+/// What an operator wants done.
+enum Work {
+    Jobs(JobsCommand),
+    Users(UsersCommand),
+}
+
+impl Work {
+    async fn run(self, target: &impl Target, output: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Jobs(command) => command.run(target, output).await,
+            Self::Users(command) => command.run(target, output).await,
         }
     }
 }
 
-impl At {
-    fn server(&self, environment: &Environment) -> Result<Server, Failure> {
-        let url = self
-            .server
-            .as_deref()
-            .ok_or_else(|| Failure::Usage("--server is missing".to_owned()))?;
-        let token = self.token.clone().map(Secret::new);
-        Server::new(url, token.or_else(|| environment.token()).as_ref())
+/// What every command is given.
+struct Context<'a> {
+    flags: Flags,
+    environment: &'a Environment,
+}
+
+impl Context<'_> {
+    fn config(&self) -> Result<Config, Failure> {
+        Ok(Config::load(&self.flags, self.environment)?)
+    }
+
+    fn service(&self, role: Role, ready: &ReadyArguments) -> Result<(), Failure> {
+        service::run(
+            &self.config()?,
+            role,
+            ready.ready_file.as_deref(),
+            self.environment,
+        )
+    }
+
+    /// Operators see data and failures; of the log only what is wrong, unless they ask for more.
+    fn maintain(
+        &self,
+        work: impl AsyncFnOnce(&Config, &Logger) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let settings = Settings::gather(&self.flags, self.environment)?;
+        let mut config = Config::read(&settings)?;
+        let chosen = settings
+            .iter()
+            .any(|setting| setting.key.name == "log_level" && setting.source != Source::Default);
+        if !chosen {
+            config.log_level = LogLevel::Warning;
+        }
+        let colour = !self.environment.no_color();
+        let (log, guard) = log::to_stderr(config.log_level, config.log_format, colour);
+        let outcome = block_on(work(&config, &log));
+        drop(log);
+        drop(guard);
+        outcome
+    }
+
+    fn operate(&self, at: &At, work: Work, output: &mut Output) -> Result<(), Failure> {
+        if let Some(url) = &at.server {
+            let token = at.token.clone().map(Secret::new);
+            let token = token.or_else(|| self.environment.token());
+            let server = Server::new(url, token.as_ref())?;
+            return block_on(work.run(&server, output));
+        }
+        self.maintain(async |config, log| {
+            let database = Database::open(config, log).await?;
+            let outcome = work.run(&database, output).await;
+            database.close().await;
+            outcome
+        })
+    }
+}
+
+impl Arguments {
+    fn format(&self) -> Format {
+        match &self.command {
+            Command::Jobs { at, .. } | Command::Users { at, .. } => at.form.output,
+            Command::Migrate { form, .. }
+            | Command::Spec { form, .. }
+            | Command::Doctor { form }
+            | Command::Backup { form, .. }
+            | Command::Config { form, .. }
+            | Command::Health { form, .. } => form.output,
+            Command::Worker(_) | Command::Completions { .. } => Format::Table,
+        }
     }
 }
 

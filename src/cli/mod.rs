@@ -2,14 +2,17 @@
 //! Must not know: how users and jobs are kept, or how HTTP is spoken.
 
 mod arguments;
+mod database;
 mod dispatch;
 mod failure;
 mod flags;
 mod health;
 mod job_tables;
 mod jobs;
+mod maintenance;
 mod output;
 mod server;
+mod service;
 mod settings;
 mod specs;
 mod target;

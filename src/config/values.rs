@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     ConfigError, Environment, Flags, Problem, Secret, Setting, Settings, parse,
-    settings::default_text,
+    secret::without_password, settings::default_text,
 };
 use crate::{mail::SmtpUrl, validation::Mode};
 
@@ -107,6 +107,11 @@ impl Config {
     /// Where the API listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+
+    /// The database URL without its password.
+    pub fn shown_database_url(&self) -> String {
+        without_password(&self.database_url)
     }
 
     /// Whether the API may listen where it is told to.

@@ -1,0 +1,244 @@
+//! Owns operating on the database itself, by the same rules as over HTTP.
+//! Must not know: how the outcome is shown.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use slog::Logger;
+
+use super::{Failure, target::Target};
+use crate::{
+    clock::SystemClock,
+    config::Config,
+    contract::{self, types, wire},
+    model::{Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter},
+    processors::user_created::job_for,
+    queue::{EnqueueOptions, new_job},
+    store::{Store, StoreConfig},
+    validation::{Mode, Validator},
+};
+
+/// Rows per query, and jobs per transaction when many are deleted.
+const BATCH: usize = 1_000;
+
+/// A database, opened for one command.
+pub(super) struct Database {
+    store: Store,
+    mode: Mode,
+}
+
+impl Database {
+    pub(super) async fn open(config: &Config, log: &Logger) -> Result<Self, Failure> {
+        let store_config = StoreConfig::new(config.database_url.clone());
+        let store = Store::open(&store_config, Arc::new(SystemClock), log)
+            .await
+            .map_err(|error| Failure::of_store(error, "database"))?;
+        Ok(Self {
+            store,
+            mode: config.validation_mode,
+        })
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+impl Target for Database {
+    async fn job_stats(&self) -> Result<types::JobStats, Failure> {
+        let counts = self.store.job_counts().await;
+        let counts = counts.map_err(|error| Failure::of_store(error, "statistics"))?;
+        Ok(wire::stats(&counts)?)
+    }
+
+    async fn jobs(&self, filter: JobFilter, limit: u32) -> Result<Vec<types::Job>, Failure> {
+        let mut jobs = Vec::new();
+        let mut before = None;
+        while let Some(wanted) = batch(limit, jobs.len()) {
+            let rows = self.store.job_list(filter.clone(), before, wanted).await;
+            let rows = rows.map_err(|error| Failure::of_store(error, "jobs"))?;
+            before = rows.last().map(|row| row.id);
+            let ended = rows.len() < wanted;
+            for row in &rows {
+                jobs.push(wire::job(row)?);
+            }
+            if ended {
+                break;
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn job(&self, id: u64) -> Result<types::Job, Failure> {
+        let found = self.store.job_get(number(id)?).await;
+        let found = found.map_err(|error| Failure::of_store(error, &job(id)))?;
+        Ok(wire::job(
+            &found.ok_or_else(|| Failure::NotFound(job(id)))?,
+        )?)
+    }
+
+    async fn job_attempts(&self, id: u64) -> Result<Vec<types::JobAttempt>, Failure> {
+        let runs = self.store.job_attempts(number(id)?, BATCH).await;
+        let runs = runs.map_err(|error| Failure::of_store(error, &job(id)))?;
+        Ok(runs.iter().map(wire::attempt).collect::<Result<_, _>>()?)
+    }
+
+    async fn job_create(&self, body: Value) -> Result<types::Job, Failure> {
+        let request: types::JobRequest = self.read("JobRequest", body)?;
+        let policy = contract::policy(&request.job_type).ok_or_else(|| {
+            Failure::invalid(&[Fault::new("/body/job_type", "is not a declared job type")])
+        })?;
+        let payload = Value::Object(request.payload);
+        self.check(policy.payload_schema, &payload, "/body/payload")?;
+        let options = EnqueueOptions {
+            priority: request.priority.map(|priority| *priority),
+            max_retries: request.max_retries.map(|retries| *retries),
+            scheduled_at: request.scheduled_at,
+        };
+        let job = new_job(policy, payload.to_string(), options);
+        let stored = self.store.job_enqueue(job).await;
+        let stored = stored.map_err(|error| Failure::of_store(error, "job"))?;
+        Ok(wire::job(&stored)?)
+    }
+
+    async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure> {
+        let stored = self.store.job_cancel(number(id)?).await;
+        let stored = stored.map_err(|error| Failure::of_store(error, &job(id)))?;
+        Ok(wire::job(&stored)?)
+    }
+
+    async fn job_retry(&self, id: u64) -> Result<types::Job, Failure> {
+        let stored = self.store.job_retry(number(id)?).await;
+        let stored = stored.map_err(|error| Failure::of_store(error, &job(id)))?;
+        Ok(wire::job(&stored)?)
+    }
+
+    async fn job_delete(&self, id: u64) -> Result<(), Failure> {
+        let deleted = self.store.job_delete(number(id)?).await;
+        deleted.map_err(|error| Failure::of_store(error, &job(id)))
+    }
+
+    async fn job_clear(&self, status: JobStatus) -> Result<usize, Failure> {
+        let mut deleted = 0;
+        loop {
+            let batch = self.store.job_clear(status, BATCH).await;
+            let batch = batch.map_err(|error| Failure::of_store(error, "jobs"))?;
+            deleted += batch;
+            if batch == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    async fn user_create(&self, body: Value) -> Result<types::User, Failure> {
+        let request: types::UserRequest = self.read("UserRequest", body)?;
+        let user = NewUser {
+            email: request.email.to_string(),
+            age: *request.age,
+            name: request.name.map(|name| name.to_string()),
+            bio: request.bio.map(|bio| bio.to_string()),
+            is_active: request.is_active,
+            additional_data: None,
+        };
+        let job = job_for(&user);
+        let stored = self.store.user_create(user, job).await;
+        let stored = stored.map_err(|error| Failure::of_store(error, "user"))?;
+        Ok(wire::user(&stored.user)?)
+    }
+
+    async fn users(&self, filter: UserFilter, limit: u32) -> Result<Vec<types::User>, Failure> {
+        let mut users = Vec::new();
+        let mut before = None;
+        while let Some(wanted) = batch(limit, users.len()) {
+            let rows = self.store.user_list(filter.clone(), before, wanted).await;
+            let rows = rows.map_err(|error| Failure::of_store(error, "users"))?;
+            before = rows.last().map(|row| row.id);
+            let ended = rows.len() < wanted;
+            for row in &rows {
+                users.push(wire::user(row)?);
+            }
+            if ended {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
+    async fn user(&self, id: u64) -> Result<types::User, Failure> {
+        let found = self.store.user_get(number(id)?).await;
+        let found = found.map_err(|error| Failure::of_store(error, &user(id)))?;
+        Ok(wire::user(
+            &found.ok_or_else(|| Failure::NotFound(user(id)))?,
+        )?)
+    }
+
+    async fn user_update(&self, id: u64, body: Value) -> Result<types::User, Failure> {
+        let patch: types::UserPatch = self.read("UserPatch", body)?;
+        let change = UserChange {
+            email: patch.email.map(|email| email.to_string()),
+            age: patch.age.map(|age| *age),
+            name: patch.name.map(|name| Some(name.to_string())),
+            bio: patch.bio.map(|bio| Some(bio.to_string())),
+            is_active: patch.is_active,
+        };
+        let stored = self.store.user_update(number(id)?, change, None).await;
+        let stored = stored.map_err(|error| Failure::of_store(error, &user(id)))?;
+        Ok(wire::user(&stored)?)
+    }
+
+    async fn user_delete(&self, id: u64) -> Result<(), Failure> {
+        let deleted = self.store.user_delete(number(id)?, None).await;
+        deleted.map_err(|error| Failure::of_store(error, &user(id)))
+    }
+}
+
+impl Database {
+    /// The body as its type, checked against the schema of that name first.
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        schema: &str,
+        body: Value,
+    ) -> Result<T, Failure> {
+        self.check(schema, &body, "/body")?;
+        serde_json::from_value(body)
+            .map_err(|error| Failure::invalid(&[Fault::new("/body", error.to_string())]))
+    }
+}
+
+impl Database {
+    /// Checks as the server does. The schemas are compiled here, since most commands need none.
+    fn check(&self, schema: &str, value: &Value, at: &str) -> Result<(), Failure> {
+        let validator = Validator::new(contract::document(), self.mode).map_err(|error| {
+            Failure::Internal("the contract cannot be compiled", Box::new(error))
+        })?;
+        match validator.check(schema, value, at).as_slice() {
+            [] => Ok(()),
+            faults => Err(Failure::invalid(faults)),
+        }
+    }
+}
+
+/// How many rows to ask for next; `None` when there are enough.
+fn batch(limit: u32, so_far: usize) -> Option<usize> {
+    let left = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(so_far);
+    (left > 0).then(|| left.min(BATCH))
+}
+
+/// No id is larger than the store's numbers.
+fn number(id: u64) -> Result<i64, Failure> {
+    i64::try_from(id).map_err(|_| Failure::NotFound(format!("id {id}")))
+}
+
+fn job(id: u64) -> String {
+    format!("job {id}")
+}
+
+fn user(id: u64) -> String {
+    format!("user {id}")
+}
