@@ -1,7 +1,7 @@
 //! Owns compiling the contract's schemas, once, at start.
 //! Must not know: requests.
 
-use jsonschema::{Draft, PatternOptions, Registry};
+use jsonschema::{Draft, EmailOptions, PatternOptions, Registry};
 use serde_json::{Map, Value};
 
 use super::{Mode, formats, translate};
@@ -73,6 +73,12 @@ impl<'d> Compiler<'d> {
             .with_format("date", formats::is_date)
             .with_format("date-time", formats::is_date_time)
             .with_format("uuid", formats::is_uuid)
+            // An address alone: no "Ada <ada@example.com>", and no way round the names of hosts.
+            .with_email_options(
+                EmailOptions::default()
+                    .without_display_text()
+                    .without_domain_literal(),
+            )
             // Linear in the input, whatever the pattern.
             .with_pattern_options(PatternOptions::regex())
             .build(schema)

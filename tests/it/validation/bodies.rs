@@ -166,3 +166,50 @@ fn a_number_that_passes_as_an_integer_is_one() {
         assert_eq!(found.is_empty(), whole, "{text}: {found:?}");
     }
 }
+
+/// Whatever address is taken, mail can be sent to.
+#[test]
+fn an_address_is_an_address_alone() {
+    let check = |text: &str| validator(Mode::Default).check("Email", &json!(text), "/query/email");
+    for good in [
+        "ada@example.com",
+        "ADA@EXAMPLE.COM",
+        "a+b.c@sub.example.com",
+        "o'brien@example.com",
+        "ada@localhost",
+        "\"a b\"@example.com",
+    ] {
+        assert_eq!(check(good), [], "{good}");
+        assert!(good.parse::<lettre::Address>().is_ok(), "{good}");
+    }
+    for bad in [
+        "nobody",
+        "@example.com",
+        "ada@",
+        "a@@example.com",
+        "Ada <ada@example.com>",
+        "<ada@example.com>",
+        "ada@example.com,bob@example.com",
+        "ada@example.com;bob@example.com",
+        " ada@example.com",
+        "ada@example.com ",
+        "ada@example.com\n",
+        "ada\r\nBcc: bob@example.com",
+        "ada@[127.0.0.1]",
+        "ada@[IPv6:::1]",
+        "a..b@example.com",
+        ".a@example.com",
+        "ada@-example.com",
+        "ada@example..com",
+        "mailto:ada@example.com?cc=b@c.org",
+    ] {
+        let found = check(bad);
+        assert!(!found.is_empty(), "{bad}");
+        assert!(found.iter().all(|fault| fault.pointer == "/query/email"));
+        let sentence = "email must be an e-mail address";
+        assert!(
+            found.iter().any(|fault| fault.message == sentence),
+            "{bad}: {found:?}"
+        );
+    }
+}

@@ -2,6 +2,7 @@
 //! Must not know: a server.
 
 mod bodies;
+mod documents;
 mod hostile;
 mod modes;
 mod parameters;
