@@ -11,16 +11,16 @@ use tokio::{
 
 /// An e-mail that the server has taken responsibility for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    pub from: String,
-    pub to: Vec<String>,
+pub(crate) struct Accepted {
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
     /// As sent, dot-stuffing undone, CRLF line ends.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 /// What the server does at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     Accept,
     /// A code such as 450 or 550, with a text that repeats the recipient, as real servers do.
     Refuse(u16),
@@ -30,9 +30,9 @@ pub enum Reply {
 }
 
 /// Decides at `greeting`, `MAIL`, `RCPT`, `DATA` and `.` (the end of the data); the argument is what the client said.
-pub type Script = dyn Fn(&str, &str) -> Reply + Send + Sync;
+pub(crate) type Script = dyn Fn(&str, &str) -> Reply + Send + Sync;
 
-pub struct SmtpServer {
+pub(crate) struct SmtpServer {
     port: u16,
     accepted: watch::Receiver<Vec<Accepted>>,
     commands: Arc<Mutex<Vec<String>>>,
@@ -41,11 +41,13 @@ pub struct SmtpServer {
 
 impl SmtpServer {
     /// A server that accepts everything.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with_script(|_, _| Reply::Accept).await
     }
 
-    pub async fn with_script(script: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn with_script(
+        script: impl Fn(&str, &str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (taken, accepted) = watch::channel(Vec::new());
@@ -72,20 +74,20 @@ impl SmtpServer {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn accepted(&self) -> Vec<Accepted> {
+    pub(crate) fn accepted(&self) -> Vec<Accepted> {
         self.accepted.borrow().clone()
     }
 
     /// Every line that clients said outside of data.
-    pub fn commands(&self) -> Vec<String> {
+    pub(crate) fn commands(&self) -> Vec<String> {
         self.commands.lock().unwrap().clone()
     }
 }
