@@ -18,7 +18,7 @@ pub struct StoreConfig {
 
 impl StoreConfig {
     /// A day of waiting outweighs one step of priority.
-    pub const AGEING: Duration = Duration::from_secs(86_400);
+    pub const AGEING: Duration = Duration::from_hours(24);
 
     /// The database at `database_url`, everything else as by default.
     pub fn new(database_url: impl Into<String>) -> Self {

@@ -18,7 +18,7 @@ use diesel::{
 use crate::store::StoreError;
 
 /// `PRAGMA application_id` of our files: "Lkst".
-const APPLICATION_ID: i64 = 0x4c6b_7374;
+const APPLICATION_ID: u32 = 0x4c6b_7374;
 /// 3.51.3 mended a bug that corrupts files in WAL mode.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 const HEADER_LENGTH: usize = 100;
@@ -80,7 +80,7 @@ pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
         short if short.len() < HEADER_LENGTH || !short.starts_with(MAGIC) => refuse(format!(
             "{shown} is not a SQLite database: name another file"
         )),
-        header if header[68..72] != (APPLICATION_ID as u32).to_be_bytes() => refuse(format!(
+        header if header[68..72] != APPLICATION_ID.to_be_bytes() => refuse(format!(
             "{shown} is a SQLite database of another program: name another file"
         )),
         _ => Ok(()),
@@ -133,7 +133,7 @@ fn connect(path: &Path, mode: &str) -> Result<SqliteConnection, StoreError> {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
                 name.push(char::from(*byte));
             }
-            other => name.push_str(&format!("%{other:02x}")),
+            other => name.extend(['%', hex(other >> 4), hex(other & 15)]),
         }
     }
     SqliteConnection::establish(&format!("{name}?mode={mode}")).map_err(|error| {
@@ -142,6 +142,10 @@ fn connect(path: &Path, mode: &str) -> Result<SqliteConnection, StoreError> {
             source: Some(Box::new(error)),
         }
     })
+}
+
+fn hex(half: u8) -> char {
+    char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 })
 }
 
 fn check_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {

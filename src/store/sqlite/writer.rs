@@ -50,7 +50,7 @@ trait Unit: Send {
 type Failure = dyn Fn() -> StoreError;
 
 struct Work<F, T> {
-    work: Option<F>,
+    run: Option<F>,
     outcome: Result<T, StoreError>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -61,7 +61,7 @@ where
     T: Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        if let Some(work) = self.work.take() {
+        if let Some(work) = self.run.take() {
             self.outcome = work(tx);
         }
         self.outcome.is_ok()
@@ -126,7 +126,7 @@ impl Writer {
         const STOPPED: StoreError = StoreError::unavailable("it is stopping");
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work {
-            work: Some(work),
+            run: Some(work),
             outcome: Err(STOPPED),
             reply,
         });

@@ -59,7 +59,7 @@ async fn waiting_outweighs_priority_in_the_end() {
         .job_enqueue(analysis_with(with(0)))
         .await
         .unwrap();
-    database.advance(Duration::from_hours(24) + Duration::from_secs(1));
+    database.advance(Duration::from_secs(24 * 3600 + 1));
     database
         .store
         .job_enqueue(analysis_with(with(1)))
