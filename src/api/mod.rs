@@ -1,1 +1,37 @@
-//! Owns HTTP: the generated operations, their handlers, the one extractor, replies and status codes. The only module that names dropshot. Must not know: SQL, or what a job does.
+//! Owns HTTP: the generated operations, their handlers, the one extractor, replies and status codes.
+//! The only module that names dropshot. Must not know: SQL, or what a job does.
+//!
+//! ```text
+//! Dropshot → extract: token, body once, all faults → operation: handler, panics, log → reply
+//!                                                         ↓
+//!                                  handlers (one per operation, generated trait)
+//! ```
+
+mod auth;
+mod context;
+mod cors;
+mod document;
+mod enqueue;
+mod error;
+mod etag;
+mod extract;
+mod handlers;
+mod health;
+mod jobs;
+mod operation;
+mod page;
+mod rate;
+mod reply;
+mod server;
+mod unpublished;
+mod users;
+
+/// Markers, trait, success types and registration, from `openapi.yaml`.
+pub(crate) mod operations {
+    #![allow(clippy::pedantic, unused_qualifications, unreachable_pub, unused_imports, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/operations.rs"));
+}
+
+pub use context::{ApiContext, Parts};
+pub use document::emitted;
+pub use server::{ApiConfig, ApiServer, ApiStartError, serve};

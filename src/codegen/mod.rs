@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! text ─ read ─▶ Value ─ lint ─▶ Spec ─┬─ types        wire types and the client
+//!                                      ├─ server       operations: markers, trait, registration
 //!                                      ├─ jobs         job-type markers, policies, registry
 //!                                      └─ document     the document and its schemas, for run time
 //! ```
@@ -17,6 +18,7 @@ mod read;
 mod reference;
 mod refusal;
 mod schema_lint;
+mod server;
 mod spec;
 mod types;
 mod xjob;
@@ -47,11 +49,12 @@ pub fn client(spec: &Spec) -> Result<Files, Refused> {
     ]))
 }
 
-/// What the server's `contract` module compiles: `jobs.rs` and `document.rs`.
+/// What the server compiles: `jobs.rs` and `document.rs` (module `contract`), `operations.rs` (module `api`).
 pub fn contract(spec: &Spec) -> Result<Files, Refused> {
     Ok(Files::from([
         ("jobs.rs", jobs::generate(spec)?),
         ("document.rs", document::generate(spec)?),
+        ("operations.rs", server::generate(spec)?),
     ]))
 }
 

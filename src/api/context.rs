@@ -1,0 +1,54 @@
+//! Owns what handlers and the extractor share.
+//! Must not know: operations.
+
+use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+
+use slog::{Logger, o};
+
+use super::{auth::Tokens, cors::Cors, rate::RateLimit, server::ApiConfig};
+use crate::{metrics::Metrics, store::Store, validation::Validator};
+
+/// What the server is built on.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub validator: Arc<Validator>,
+    pub metrics: Metrics,
+    /// False while the server stops: `/readyz` answers 503.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// One per server.
+#[derive(Debug)]
+pub struct ApiContext {
+    pub(super) store: Store,
+    pub(super) validator: Arc<Validator>,
+    pub(super) metrics: Metrics,
+    pub(super) tokens: Tokens,
+    pub(super) rate: RateLimit,
+    pub(super) cors: Cors,
+    pub(super) body_limit: usize,
+    pub(super) log: Logger,
+    ready: Arc<AtomicBool>,
+}
+
+impl ApiContext {
+    pub(super) fn new(config: &ApiConfig, parts: Parts, log: &Logger) -> Self {
+        let Parts { store, validator, metrics, ready } = parts;
+        Self {
+            store,
+            validator,
+            metrics,
+            tokens: Tokens::new(&config.tokens),
+            rate: RateLimit::new(config.rate_limit),
+            cors: Cors::new(&config.cors_origins),
+            body_limit: config.body_limit,
+            log: log.new(o!("component" => "api")),
+            ready,
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+}

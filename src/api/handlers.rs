@@ -1,0 +1,44 @@
+//! Owns which function answers which operation.
+//! Must not know: how.
+
+use super::{
+    context::ApiContext,
+    enqueue, health, jobs,
+    operation::Input,
+    operations::{self as op, Api},
+    reply::Failure,
+    users,
+};
+
+macro_rules! handlers {
+    ($($operation:ident($marker:ident) -> $ok:ident = $module:ident;)*) => {
+        impl Api for ApiContext {
+            $(
+                async fn $operation(&self, input: Input<op::$marker>) -> Result<op::$ok, Failure> {
+                    $module::$operation(self, input).await
+                }
+            )*
+        }
+    };
+}
+
+handlers! {
+    cancel_job(CancelJob) -> CancelJobOk = jobs;
+    create_job(CreateJob) -> CreateJobOk = enqueue;
+    create_user(CreateUser) -> CreateUserOk = users;
+    delete_job(DeleteJob) -> DeleteJobOk = jobs;
+    delete_user(DeleteUser) -> DeleteUserOk = users;
+    get_health(GetHealth) -> GetHealthOk = health;
+    get_job(GetJob) -> GetJobOk = jobs;
+    get_job_stats(GetJobStats) -> GetJobStatsOk = jobs;
+    get_liveness(GetLiveness) -> GetLivenessOk = health;
+    get_readiness(GetReadiness) -> GetReadinessOk = health;
+    get_user(GetUser) -> GetUserOk = users;
+    get_version(GetVersion) -> GetVersionOk = health;
+    list_job_attempts(ListJobAttempts) -> ListJobAttemptsOk = jobs;
+    list_job_types(ListJobTypes) -> ListJobTypesOk = jobs;
+    list_jobs(ListJobs) -> ListJobsOk = jobs;
+    list_users(ListUsers) -> ListUsersOk = users;
+    retry_job(RetryJob) -> RetryJobOk = jobs;
+    update_user(UpdateUser) -> UpdateUserOk = users;
+}

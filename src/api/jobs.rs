@@ -1,0 +1,113 @@
+//! Owns the handlers of jobs, whatever their type.
+//! Must not know: storage, or what a job does.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    context::ApiContext,
+    error::not_found,
+    operation::Input,
+    operations::{
+        CancelJob, CancelJobOk, DeleteJob, DeleteJobOk, GetJob, GetJobOk, GetJobStats, GetJobStatsOk,
+        ListJobAttempts, ListJobAttemptsOk, ListJobTypes, ListJobTypesOk, ListJobs, ListJobsOk, RetryJob, RetryJobOk,
+    },
+    page::Page,
+    reply::Failure,
+    users::row,
+};
+use crate::{
+    contract::{self, types, wire},
+    model::JobFilter,
+};
+
+/// Most runs that a history shows: the contract's bound.
+const MOST_ATTEMPTS: usize = 1000;
+
+pub(super) async fn get_job(context: &ApiContext, input: Input<GetJob>) -> Result<GetJobOk, Failure> {
+    let id = row(input.path.id).ok_or_else(not_found)?;
+    let job = context.store.job_get(id).await?.ok_or_else(not_found)?;
+    Ok(GetJobOk::ok(&wire::job(&job)?))
+}
+
+pub(super) async fn list_job_attempts(
+    context: &ApiContext,
+    input: Input<ListJobAttempts>,
+) -> Result<ListJobAttemptsOk, Failure> {
+    let id = row(input.path.id).ok_or_else(not_found)?;
+    let attempts = context.store.job_attempts(id, MOST_ATTEMPTS).await?;
+    let items = attempts.iter().map(wire::attempt).collect::<Result<_, _>>()?;
+    Ok(ListJobAttemptsOk::ok(&types::JobAttempts { items }))
+}
+
+pub(super) async fn cancel_job(
+    context: &ApiContext,
+    input: Input<CancelJob>,
+) -> Result<CancelJobOk, Failure> {
+    let id = row(input.path.id).ok_or_else(not_found)?;
+    let job = context.store.job_cancel(id).await?;
+    Ok(CancelJobOk::ok(&wire::job(&job)?))
+}
+
+pub(super) async fn retry_job(
+    context: &ApiContext,
+    input: Input<RetryJob>,
+) -> Result<RetryJobOk, Failure> {
+    let id = row(input.path.id).ok_or_else(not_found)?;
+    let job = context.store.job_retry(id).await?;
+    Ok(RetryJobOk::ok(&wire::job(&job)?))
+}
+
+pub(super) async fn delete_job(
+    context: &ApiContext,
+    input: Input<DeleteJob>,
+) -> Result<DeleteJobOk, Failure> {
+    let id = row(input.path.id).ok_or_else(not_found)?;
+    context.store.job_delete(id).await?;
+    Ok(DeleteJobOk::no_content())
+}
+
+/// The filters of a list of jobs, as its page tokens carry them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Filter {
+    status: Option<String>,
+    job_type: Option<String>,
+}
+
+pub(super) async fn list_jobs(
+    context: &ApiContext,
+    input: Input<ListJobs>,
+) -> Result<ListJobsOk, Failure> {
+    let query = input.query;
+    let filter = Filter {
+        status: query.status.map(|status| status.to_string()),
+        job_type: query.job_type.map(Into::into),
+    };
+    let page = Page::asked(filter, query.page_token.as_deref())?;
+    let filter = JobFilter {
+        // Only a token of ours gets here, and it was made from a status.
+        status: page.filter.status.as_deref().and_then(|status| status.parse().ok()),
+        job_type: page.filter.job_type.clone(),
+    };
+    let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
+    let jobs = context.store.job_list(filter, page.before, limit).await?;
+    let full = jobs.len() == limit;
+    let next_page = jobs.last().filter(|_| full).map(|job| page.after(job.id));
+    let items = jobs.iter().map(wire::job).collect::<Result<_, _>>()?;
+    Ok(ListJobsOk::ok(&types::JobPage { items, next_page }))
+}
+
+pub(super) async fn get_job_stats(
+    context: &ApiContext,
+    _: Input<GetJobStats>,
+) -> Result<GetJobStatsOk, Failure> {
+    let counts = context.store.job_counts().await?;
+    Ok(GetJobStatsOk::ok(&wire::stats(&counts)?))
+}
+
+pub(super) async fn list_job_types(
+    _: &ApiContext,
+    _: Input<ListJobTypes>,
+) -> Result<ListJobTypesOk, Failure> {
+    let items = contract::POLICIES.iter().map(wire::job_type).collect::<Result<_, _>>()?;
+    Ok(ListJobTypesOk::ok(&types::JobTypes { items }))
+}

@@ -1,0 +1,179 @@
+//! Owns running one operation: its types, its handler's outcome, contained panics, log line and metrics.
+//! Must not know: any concrete operation.
+
+use std::{marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use dropshot::{
+    ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode, HttpError,
+    HttpResponse, HttpResponseError, RequestContext,
+};
+use futures::FutureExt;
+use http::StatusCode;
+use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::Schema};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use slog::{error, info};
+
+use super::{context::ApiContext, extract::Received, reply::{Failure, Reply}};
+use crate::contract::types::ErrorCode;
+
+/// One operation of the contract. Implemented by generated markers only.
+pub trait Operation: Send + Sync + 'static {
+    const ID: &'static str;
+    /// Whether a caller must prove who it is.
+    const SECURED: bool;
+    const HAS_BODY: bool;
+    /// The error statuses that the contract declares.
+    const ERRORS: &'static [u16];
+    type Path: DeserializeOwned + Send;
+    type Query: DeserializeOwned + Send;
+    type Header: DeserializeOwned + Send;
+    type Body: DeserializeOwned + Send;
+    type Success: Into<Reply>;
+    /// Stands for the error schema in the document.
+    type Error: JsonSchema;
+
+    fn parameters() -> Vec<ApiEndpointParameter>;
+    fn extension() -> ExtensionMode {
+        ExtensionMode::None
+    }
+    fn response() -> ApiEndpointResponse;
+}
+
+/// A request that has passed: typed, and for the body also as JSON, since types cannot tell null from absent.
+#[derive(Debug)]
+pub struct Input<O: Operation> {
+    pub path: O::Path,
+    pub query: O::Query,
+    pub header: O::Header,
+    pub body: O::Body,
+    pub json: Value,
+    /// In flexible mode: what the contract does not name.
+    pub additional: Option<Map<String, Value>>,
+}
+
+/// Runs a handler on what was received.
+pub(super) async fn answer<O, F>(
+    request: RequestContext<Arc<ApiContext>>,
+    received: Received<O>,
+    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F,
+) -> Result<Answer<O>, Failed<O>>
+where
+    O: Operation,
+    F: Future<Output = Result<O::Success, Failure>> + Send,
+{
+    let context = request.context();
+    let Received { input, began } = received;
+    let outcome = match input {
+        Ok(input) => {
+            let run = AssertUnwindSafe(handler(Arc::clone(context), input)).catch_unwind();
+            run.await.unwrap_or_else(|panic| {
+                context.metrics.panicked("api");
+                Err(panicked(panic.as_ref()))
+            })
+        }
+        Err(failure) => Err(failure),
+    };
+    let reply = match outcome {
+        Ok(success) => success.into(),
+        Err(failure) => failed(context, &request, failure),
+    };
+    let (status, elapsed) = (reply.status().as_u16(), began.elapsed());
+    context.metrics.http_request(O::ID, status, elapsed.as_secs_f64());
+    info!(context.log, "request answered";
+        "request_id" => &request.request_id, "method" => request.request.method().as_str(),
+        "operation" => O::ID, "status" => status, "duration_ms" => elapsed.as_secs_f64() * 1000.0);
+    let mut response = reply.into_response();
+    context.cors.allow(request.request.headers(), response.headers_mut());
+    Ok(Answer { response, operation: PhantomData })
+}
+
+/// A failure's cause is logged here and nowhere else.
+fn failed(context: &ApiContext, request: &RequestContext<Arc<ApiContext>>, failure: Failure) -> Reply {
+    if failure.status >= 500 {
+        error!(context.log, "request failed"; "request_id" => &request.request_id,
+            "status" => failure.status, "error" => failure.cause.as_deref().unwrap_or(&failure.message));
+    }
+    failure.into_reply(&request.request_id)
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic");
+    Failure::new(500, ErrorCode::Internal, "the server failed; its log has it under the request_id")
+        .because(format!("the handler panicked: {text}"))
+}
+
+/// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own
+/// error path has no headers and one shape.
+#[derive(Debug)]
+pub struct Answer<O> {
+    response: http::Response<Body>,
+    operation: PhantomData<O>,
+}
+
+impl<O: Operation> HttpResponse for Answer<O> {
+    fn to_result(self) -> Result<http::Response<Body>, HttpError> {
+        Ok(self.response)
+    }
+
+    fn response_metadata() -> ApiEndpointResponse {
+        O::response()
+    }
+
+    fn status_code(&self) -> StatusCode {
+        self.response.status()
+    }
+}
+
+/// Documents the operation's error schema. Only Dropshot itself ever makes one, and our extractor never fails.
+pub(crate) struct Failed<O>(HttpError, PhantomData<O>);
+
+impl<O> std::fmt::Debug for Failed<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Failed").field(&self.0).finish()
+    }
+}
+
+impl<O> std::fmt::Display for Failed<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<O> From<HttpError> for Failed<O> {
+    fn from(error: HttpError) -> Self {
+        Self(error, PhantomData)
+    }
+}
+
+impl<O: Operation> HttpResponseError for Failed<O> {
+    fn status_code(&self) -> ErrorStatusCode {
+        self.0.status_code
+    }
+}
+
+impl<O> Serialize for Failed<O> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::json!({ "message": self.0.external_message }).serialize(serializer)
+    }
+}
+
+impl<O: Operation> JsonSchema for Failed<O> {
+    fn schema_name() -> String {
+        O::Error::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        O::Error::json_schema(generator)
+    }
+}
+
+/// Gives the endpoint what only the operation knows.
+pub(super) fn endpoint<O: Operation>(
+    mut endpoint: ApiEndpoint<Arc<ApiContext>>,
+) -> ApiEndpoint<Arc<ApiContext>> {
+    endpoint.extension_mode = O::extension();
+    endpoint
+}
+

@@ -1,0 +1,136 @@
+//! Owns what goes out: a status, headers and a JSON body; and the one shape of every failure.
+//! Must not know: which operation it was, or status codes of the domain's errors (error.rs).
+
+use dropshot::Body;
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use serde::Serialize;
+
+use crate::{contract::types::{self, ErrorCode}, model::Fault};
+
+/// An answer on its way out.
+#[derive(Debug)]
+pub struct Reply {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Reply {
+    /// A JSON body. The wire types always serialise; if one did not, the answer is 500.
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body);
+        let status = if body.is_ok() { status } else { 500 };
+        Self { body: Some(body.unwrap_or_default()), ..Self::empty(status) }
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, headers: Vec::new(), body: None }
+    }
+
+    /// A header that cannot be written is left out: no value of ours has control characters.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value)) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn into_response(self) -> http::Response<Body> {
+        let json = self.body.is_some();
+        let mut response = http::Response::new(self.body.map_or_else(Body::empty, Body::from));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert("cache-control", HeaderValue::from_static("no-store"));
+        headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
+        headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+        if json {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        response
+    }
+}
+
+/// Why an operation did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    pub(super) status: u16,
+    pub(super) code: ErrorCode,
+    pub(super) message: String,
+    pub(super) faults: Vec<Fault>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// A body of the operation's own in place of the usual shape.
+    pub(super) body: Option<serde_json::Value>,
+    /// For the log, never for the caller.
+    pub(super) cause: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(status: u16, code: ErrorCode, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code, message, faults: Vec::new(), headers: Vec::new(), body: None, cause: None }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(super) fn into_reply(self, request_id: &str) -> Reply {
+        let reply = match &self.body {
+            Some(body) => Reply::json(self.status, body),
+            None => Reply::json(self.status, &self.shape(request_id)),
+        };
+        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+    }
+
+    /// The contract's `Error`. Written by hand: its generated type would refuse an over-long message instead of
+    /// answering.
+    fn shape(&self, request_id: &str) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Shape {
+            request_id: String,
+            error_code: ErrorCode,
+            message: String,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            errors: Vec<Place>,
+        }
+        #[derive(Serialize)]
+        struct Place {
+            pointer: String,
+            message: String,
+        }
+        let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+        let errors = self.faults.iter().take(100).map(|fault| Place {
+            pointer: cut(&fault.pointer, 1000),
+            message: cut(&fault.message, 1000),
+        });
+        Shape {
+            request_id: request_id.to_owned(),
+            error_code: self.code,
+            message: cut(&self.message, 2000),
+            errors: errors.collect(),
+        }
+    }
+}
+
+/// The sentence for a request with these faults: the first one stands for all.
+pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
+    let message = match faults.as_slice() {
+        [] => "the request breaks the contract".to_owned(),
+        [only] => only.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more, see errors)", first.message, rest.len()),
+    };
+    Failure { faults, ..Failure::new(400, types::ErrorCode::InvalidRequest, message) }
+}

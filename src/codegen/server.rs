@@ -1,0 +1,269 @@
+//! Owns the text of the server's operations: a marker with its types per operation, the trait with one method per
+//! operation, success types, registration. Operations that declare a job type are whole: no handler is wanted.
+//! Must not know: how a request is read or answered (src/api).
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{Operation, Place, Refused, Spec, names, spec::Response};
+
+pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
+    let schemas: Vec<Ident> = spec.schemas.keys().map(|name| format_ident!("{name}")).collect();
+    let operations = spec.operations.iter().map(operation);
+    let methods = spec.operations.iter().filter(|operation| operation.job.is_none()).map(method);
+    let registrations = spec.operations.iter().map(registration);
+    let tokens = quote! {
+        use super::{
+            context::ApiContext,
+            document::{Holder, Place},
+            enqueue::{EnqueueOperation, enqueue},
+            operation::{Failed, Input, Operation, answer},
+            reply::{Failure, Reply},
+        };
+        use crate::{contract::{jobs, types}, queue::EnqueueOptions};
+
+        /// Stand-ins for the wire types in the document that Dropshot emits: each returns its schema as written.
+        pub(super) mod schema {
+            super::super::document::schemas!(#(#schemas),*);
+        }
+
+        #(#operations)*
+
+        /// What the contract asks of the server: one method per operation. A new operation does not compile without.
+        pub trait Api {
+            #(#methods)*
+        }
+
+        /// Every operation of the contract.
+        pub(super) fn register(
+            description: &mut dropshot::ApiDescription<std::sync::Arc<ApiContext>>,
+        ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
+            #(#registrations)*
+            Ok(())
+        }
+    };
+    let file = syn::parse2(tokens).map_err(|error| Refused::one("operations", error.to_string()))?;
+    Ok(prettyplease::unparse(&file))
+}
+
+/// `CreateUser`, its `impl Operation`, and `CreateUserOk`.
+fn operation(operation: &Operation) -> TokenStream {
+    let Operation { id, secured, .. } = operation;
+    let marker = marker(operation);
+    let ok = format_ident!("{marker}Ok");
+    let place = |place| {
+        operation.parameters_type(place).map_or_else(
+            || quote! { serde::de::IgnoredAny },
+            |name| {
+                let name = format_ident!("{name}");
+                quote! { types::#name }
+            },
+        )
+    };
+    let (path, query, header) = (place(Place::Path), place(Place::Query), place(Place::Header));
+    let body = operation.body.as_ref().map(|body| format_ident!("{}", body.schema));
+    let body_type = body.as_ref().map_or_else(|| quote! { serde::de::IgnoredAny }, |body| quote! { types::#body });
+    let has_body = body.is_some();
+    let error = format_ident!("{}", operation.errors[0].schema.as_deref().unwrap_or("Error"));
+    let statuses = operation.errors.iter().map(|response| response.status);
+    let places = Place::ALL.into_iter().filter(|place| operation.parameters_in(*place).next().is_some());
+    let parameters = places.map(|place| {
+        let extractor = format_ident!("{}", place.type_suffix());
+        quote! { parameters.extend(Place::<#marker, dropshot::#extractor<Holder>>::parameters()); }
+    });
+    let body_parameter = body.as_ref().map(|body| {
+        quote! { parameters.extend(super::document::body::<schema::#body>()); }
+    });
+    let extension = operation.paginated.then(|| {
+        quote! {
+            fn extension() -> dropshot::ExtensionMode {
+                dropshot::ExtensionMode::Paginated(serde_json::json!({ "required": [] }))
+            }
+        }
+    });
+    let response = &operation.success[0];
+    let metadata = metadata(&marker, response);
+    let success = success(&ok, operation);
+    let job = job(operation, &marker, &ok);
+    let doc = format!(" `{} {}`: {}", operation.method, operation.path, operation.summary);
+    quote! {
+        #[doc = #doc]
+        #[derive(Debug)]
+        pub struct #marker;
+
+        impl Operation for #marker {
+            const ID: &'static str = #id;
+            const SECURED: bool = #secured;
+            const HAS_BODY: bool = #has_body;
+            const ERRORS: &'static [u16] = &[#(#statuses),*];
+            type Path = #path;
+            type Query = #query;
+            type Header = #header;
+            type Body = #body_type;
+            type Success = #ok;
+            type Error = schema::#error;
+
+            fn parameters() -> Vec<dropshot::ApiEndpointParameter> {
+                #[allow(unused_mut, reason = "an operation may have none")]
+                let mut parameters = Vec::new();
+                #(#parameters)*
+                #body_parameter
+                parameters
+            }
+
+            #extension
+
+            #metadata
+        }
+
+        #success
+        #job
+    }
+}
+
+/// What the document says of the answer.
+fn metadata(marker: &Ident, response: &Response) -> TokenStream {
+    let status = response.status;
+    let description = &response.description;
+    let content = response.schema.as_ref().map_or_else(
+        || quote! { dropshot::HttpResponseDeleted },
+        |name| {
+            let name = format_ident!("{name}");
+            quote! { dropshot::HttpResponseOk<schema::#name> }
+        },
+    );
+    let answer = if response.headers.is_empty() {
+        content
+    } else {
+        quote! { dropshot::HttpResponseHeaders<#content, super::document::Headers<#marker>> }
+    };
+    quote! {
+        fn response() -> dropshot::ApiEndpointResponse {
+            super::document::response::<#answer>(#status, #description)
+        }
+    }
+}
+
+/// The success type: a constructor per status, named after it.
+fn success(ok: &Ident, operation: &Operation) -> TokenStream {
+    let constructors = operation.success.iter().map(|response| {
+        let name = format_ident!("{}", status_name(response.status));
+        let status = response.status;
+        let body = response.schema.as_ref().map(|schema| {
+            let schema = format_ident!("{schema}");
+            quote! { body: &types::#schema, }
+        });
+        let arguments: Vec<Ident> = response
+            .headers
+            .keys()
+            .map(|header| format_ident!("{}", names::field_name(header)))
+            .collect();
+        let headers = response.headers.keys();
+        let written = if body.is_some() { quote! { Reply::json(#status, body) } } else { quote! { Reply::empty(#status) } };
+        let doc = format!(" {}: {}", response.status, response.description);
+        quote! {
+            #[doc = #doc]
+            pub fn #name(#body #(#arguments: &str),*) -> Self {
+                Self(#written #(.header(#headers, #arguments))*)
+            }
+        }
+    });
+    quote! {
+        /// Success of the operation.
+        #[derive(Debug)]
+        pub struct #ok(Reply);
+
+        impl #ok {
+            #(#constructors)*
+        }
+
+        impl From<#ok> for Reply {
+            fn from(ok: #ok) -> Self {
+                ok.0
+            }
+        }
+    }
+}
+
+/// An operation that declares a job type needs no handler: its options are read here by name.
+fn job(operation: &Operation, marker: &Ident, ok: &Ident) -> Option<TokenStream> {
+    let job_type = operation.job_type()?;
+    let job = format_ident!("{}", names::type_name(job_type));
+    let constructor = format_ident!("{}", status_name(operation.success[0].status));
+    let options = operation.parameters_in(Place::Query).map(|parameter| {
+        let field = format_ident!("{}", names::field_name(&parameter.name));
+        let newtype = parameter.schema.get("$ref").is_some();
+        let value = if newtype { quote! { query.#field.map(|value| value.0) } } else { quote! { query.#field } };
+        quote! { #field: #value }
+    });
+    Some(quote! {
+        impl EnqueueOperation for #marker {
+            type Job = jobs::#job;
+
+            fn options(query: Self::Query) -> EnqueueOptions {
+                EnqueueOptions { #(#options),* }
+            }
+
+            fn stored(job: &types::Job, location: &str) -> #ok {
+                #ok::#constructor(job, location)
+            }
+        }
+    })
+}
+
+fn method(operation: &Operation) -> TokenStream {
+    let name = format_ident!("{}", operation.id);
+    let marker = marker(operation);
+    let ok = format_ident!("{marker}Ok");
+    let doc = format!(" `{} {}`", operation.method, operation.path);
+    quote! {
+        #[doc = #doc]
+        fn #name(
+            &self,
+            input: Input<#marker>,
+        ) -> impl Future<Output = Result<#ok, Failure>> + Send;
+    }
+}
+
+fn registration(operation: &Operation) -> TokenStream {
+    let Operation { id, path, summary, description, tag, .. } = operation;
+    let marker = marker(operation);
+    let method = format_ident!("{}", operation.method);
+    let handler = format_ident!("{}", operation.id);
+    let call = if operation.job.is_some() {
+        quote! { enqueue::<#marker>(&context, input).await }
+    } else {
+        quote! { Api::#handler(&*context, input).await }
+    };
+    quote! {
+        description.register(super::operation::endpoint::<#marker>(
+            dropshot::ApiEndpoint::new(
+                #id.to_owned(),
+                |request: dropshot::RequestContext<std::sync::Arc<ApiContext>>, received: super::extract::Received<#marker>| {
+                    answer(request, received, |context, input| async move { #call })
+                },
+                http::Method::#method,
+                dropshot::CONTENT_TYPE_JSON,
+                #path,
+                dropshot::ApiEndpointVersions::All,
+            )
+            .summary(#summary)
+            .description(#description)
+            .tag(#tag),
+        ))?;
+    }
+}
+
+fn marker(operation: &Operation) -> Ident {
+    format_ident!("{}", operation.type_name())
+}
+
+fn status_name(status: u16) -> &'static str {
+    match status {
+        201 => "created",
+        202 => "accepted",
+        204 => "no_content",
+        _ => "ok",
+    }
+}
+
