@@ -26,11 +26,23 @@ impl Tokens {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let given = headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes).and_then(bearer);
-        let digest = given.map(hash).ok_or_else(|| unauthorized("a bearer token is needed"))?;
+        let given = headers
+            .get(AUTHORIZATION)
+            .map(http::HeaderValue::as_bytes)
+            .and_then(bearer);
+        let digest = given
+            .map(hash)
+            .ok_or_else(|| unauthorized("a bearer token is needed"))?;
         // Every token is looked at, whichever matches.
-        let known = self.0.iter().fold(0, |known, token| known | token.ct_eq(&digest).unwrap_u8());
-        if known == 1 { Ok(Some(digest)) } else { Err(unauthorized("the bearer token is not known")) }
+        let known = self
+            .0
+            .iter()
+            .fold(0, |known, token| known | token.ct_eq(&digest).unwrap_u8());
+        if known == 1 {
+            Ok(Some(digest))
+        } else {
+            Err(unauthorized("the bearer token is not known"))
+        }
     }
 }
 
@@ -52,7 +64,12 @@ mod tests {
     use super::*;
 
     fn check(tokens: &[&str], header: Option<&str>) -> bool {
-        let tokens = Tokens::new(&tokens.iter().map(|token| (*token).to_owned()).collect::<Vec<_>>());
+        let tokens = Tokens::new(
+            &tokens
+                .iter()
+                .map(|token| (*token).to_owned())
+                .collect::<Vec<_>>(),
+        );
         let mut headers = HeaderMap::new();
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, header.parse().unwrap());
@@ -65,7 +82,15 @@ mod tests {
         assert!(check(&[], None));
         assert!(check(&["one", "two"], Some("Bearer two")));
         assert!(check(&["one"], Some("bEARER one")));
-        for wrong in ["Bearer tw", "Bearer twoo", "Bearer ", "Basic two", "two", "Bearer TWO", ""] {
+        for wrong in [
+            "Bearer tw",
+            "Bearer twoo",
+            "Bearer ",
+            "Basic two",
+            "two",
+            "Bearer TWO",
+            "",
+        ] {
             assert!(!check(&["one", "two"], Some(wrong)), "{wrong}");
         }
         assert!(!check(&["one"], None));

@@ -1,7 +1,10 @@
 //! Owns what handlers and the extractor share.
 //! Must not know: operations.
 
-use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use slog::{Logger, o};
 
@@ -34,7 +37,12 @@ pub struct ApiContext {
 
 impl ApiContext {
     pub(super) fn new(config: &ApiConfig, parts: Parts, log: &Logger) -> Self {
-        let Parts { store, validator, metrics, ready } = parts;
+        let Parts {
+            store,
+            validator,
+            metrics,
+            ready,
+        } = parts;
         Self {
             store,
             validator,

@@ -1,7 +1,10 @@
 //! Owns which web pages' scripts may call: the configured origins, none by default.
 //! Must not know: operations.
 
-use http::{HeaderMap, HeaderValue, header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY}};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY},
+};
 
 /// Exact origins (`https://app.example.com`), or `*`.
 #[derive(Debug)]
@@ -22,8 +25,13 @@ impl Cors {
             return false;
         }
         answer.append(VARY, HeaderValue::from_static("Origin"));
-        let Some(origin) = asked.get(ORIGIN) else { return false };
-        let known = self.0.iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes());
+        let Some(origin) = asked.get(ORIGIN) else {
+            return false;
+        };
+        let known = self
+            .0
+            .iter()
+            .any(|known| known == "*" || known.as_bytes() == origin.as_bytes());
         if known {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             let exposed = HeaderValue::from_static("ETag, Location, Retry-After, X-Request-Id");

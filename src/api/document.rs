@@ -3,8 +3,14 @@
 
 use std::marker::PhantomData;
 
-use dropshot::{ApiEndpointBodyContentType, ApiEndpointParameter, ApiEndpointResponse, HttpResponse, TypedBody};
-use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::{Schema, SchemaObject}};
+use dropshot::{
+    ApiEndpointBodyContentType, ApiEndpointParameter, ApiEndpointResponse, HttpResponse, TypedBody,
+};
+use schemars::{
+    JsonSchema,
+    r#gen::SchemaGenerator,
+    schema::{Schema, SchemaObject},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -42,7 +48,9 @@ pub(super) use schemas;
 
 /// A component schema as written.
 pub(super) fn component(name: &str, generator: &mut SchemaGenerator) -> Schema {
-    contract::schemas().get(name).map_or(Schema::Bool(true), |schema| written(schema, generator))
+    contract::schemas()
+        .get(name)
+        .map_or(Schema::Bool(true), |schema| written(schema, generator))
 }
 
 /// A schema as written, and what it refers to emitted too.
@@ -54,11 +62,16 @@ fn written(schema: &Value, generator: &mut SchemaGenerator) -> Schema {
 fn mention_all(value: &Value, generator: &mut SchemaGenerator) {
     match value {
         Value::Object(object) => {
-            let name = object.get("$ref").and_then(Value::as_str).and_then(|to| to.rsplit('/').next());
+            let name = object
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|to| to.rsplit('/').next());
             if let Some(name) = name {
                 super::operations::schema::mention(name, generator);
             }
-            object.values().for_each(|value| mention_all(value, generator));
+            object
+                .values()
+                .for_each(|value| mention_all(value, generator));
         }
         Value::Array(items) => items.iter().for_each(|value| mention_all(value, generator)),
         _ => {}
@@ -68,7 +81,9 @@ fn mention_all(value: &Value, generator: &mut SchemaGenerator) {
 /// The operation as written.
 fn operation(id: &str) -> &'static Value {
     static NONE: Value = Value::Null;
-    let info = contract::OPERATIONS.iter().find(|operation| operation.id == id);
+    let info = contract::OPERATIONS
+        .iter()
+        .find(|operation| operation.id == id);
     info.and_then(|info| contract::document()["paths"][info.path].get(info.method.to_lowercase()))
         .unwrap_or(&NONE)
 }
@@ -76,7 +91,9 @@ fn operation(id: &str) -> &'static Value {
 /// What a `$ref` names, or the value itself.
 fn resolve(value: &'static Value) -> &'static Value {
     let pointer = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
-    pointer.and_then(|pointer| contract::document().pointer(pointer)).unwrap_or(value)
+    pointer
+        .and_then(|pointer| contract::document().pointer(pointer))
+        .unwrap_or(value)
 }
 
 /// An object with a property for each parameter or header: Dropshot reads descriptions off `allOf` wrappers.
@@ -110,7 +127,10 @@ macro_rules! place {
         impl<O: Operation> Place<O, dropshot::$extractor<Holder>> {
             pub(crate) fn parameters() -> Vec<ApiEndpointParameter> {
                 use dropshot::SharedExtractor;
-                dropshot::$extractor::<In<O, { $place }>>::metadata(ApiEndpointBodyContentType::Json).parameters
+                dropshot::$extractor::<In<O, { $place }>>::metadata(
+                    ApiEndpointBodyContentType::Json,
+                )
+                .parameters
             }
         }
     };
@@ -131,9 +151,18 @@ impl<O: Operation, const PLACE: usize> JsonSchema for In<O, PLACE> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let parameters = operation(O::ID)["parameters"].as_array().into_iter().flatten().map(resolve);
+        let parameters = operation(O::ID)["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(resolve);
         let here = parameters.filter(|parameter| parameter["in"] == PLACES[PLACE]);
-        let named = here.map(|parameter| (parameter["name"].as_str().unwrap_or_default().to_owned(), parameter));
+        let named = here.map(|parameter| {
+            (
+                parameter["name"].as_str().unwrap_or_default().to_owned(),
+                parameter,
+            )
+        });
         members(named, generator)
     }
 }
@@ -148,10 +177,19 @@ impl<O: Operation> JsonSchema for Headers<O> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let responses = operation(O::ID)["responses"].as_object().into_iter().flatten();
-        let success = responses.filter(|(status, _)| status.starts_with('2')).map(|(_, response)| resolve(response));
-        let headers = success.flat_map(|response| response["headers"].as_object().into_iter().flatten());
-        members(headers.map(|(name, header)| (name.clone(), resolve(header))), generator)
+        let responses = operation(O::ID)["responses"]
+            .as_object()
+            .into_iter()
+            .flatten();
+        let success = responses
+            .filter(|(status, _)| status.starts_with('2'))
+            .map(|(_, response)| resolve(response));
+        let headers =
+            success.flat_map(|response| response["headers"].as_object().into_iter().flatten());
+        members(
+            headers.map(|(name, header)| (name.clone(), resolve(header))),
+            generator,
+        )
     }
 }
 
@@ -176,7 +214,9 @@ pub(crate) fn response<R: HttpResponse>(status: u16, description: &str) -> ApiEn
 pub fn emitted() -> Result<Value, String> {
     let description = super::server::description().map_err(|error| error.to_string())?;
     let info = &contract::document()["info"];
-    let version = contract::VERSION.parse().map_err(|_| "info.version is not semantic".to_owned())?;
+    let version = contract::VERSION
+        .parse()
+        .map_err(|_| "info.version is not semantic".to_owned())?;
     let mut definition = description.openapi(info["title"].as_str().unwrap_or_default(), version);
     if let Some(text) = info["description"].as_str() {
         definition.description(text);

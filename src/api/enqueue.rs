@@ -51,7 +51,9 @@ pub(super) async fn create_job(
     let request = input.body;
     let policy = contract::policy(&request.job_type).ok_or_else(no_such_type)?;
     let payload = &input.json["payload"];
-    let faults = context.validator.check(policy.payload_schema, payload, "/body/payload");
+    let faults = context
+        .validator
+        .check(policy.payload_schema, payload, "/body/payload");
     if !faults.is_empty() {
         return Err(invalid(faults));
     }
@@ -79,7 +81,10 @@ fn location(job: &types::Job) -> String {
 }
 
 fn no_such_type() -> Failure {
-    let known: Vec<_> = contract::POLICIES.iter().map(|policy| policy.job_type).collect();
+    let known: Vec<_> = contract::POLICIES
+        .iter()
+        .map(|policy| policy.job_type)
+        .collect();
     let message = format!("job_type must be a declared job type: {}", known.join(", "));
     invalid(vec![Fault::new("/body/job_type", message)])
 }

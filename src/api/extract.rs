@@ -1,12 +1,17 @@
 //! Owns reading a request: who calls, how often, the body once, every fault at once. Never fails: what is wrong is
 //! an answer like any other. Must not know: what the operation does.
 
-use std::{any::Any, collections::BTreeMap, sync::Arc, time::{Duration, Instant}};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use dropshot::{
-    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError, Path, RequestContext,
-    ServerContext, SharedExtractor,
+    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError, Path,
+    RequestContext, ServerContext, SharedExtractor,
 };
 use http::{HeaderMap, Request, header::CONTENT_ENCODING};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -18,41 +23,46 @@ use super::{
     operation::{Input, Operation},
     reply::{Failure, invalid},
 };
-use crate::{contract::types::ErrorCode, model::Fault, validation::{Checked, RawRequest}};
+use crate::{
+    contract::types::ErrorCode,
+    model::Fault,
+    validation::{Checked, RawRequest},
+};
 
 /// A body that has not come by then will not come.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the one extractor of every operation makes of a request.
-#[derive(Debug)]
 pub(super) struct Received<O: Operation> {
     pub(super) input: Result<Input<O>, Failure>,
     pub(super) began: Instant,
 }
 
 #[async_trait]
-impl<O: Operation> ExclusiveExtractor for Received<O>
-where
-    Input<O>: Send + Sync,
-{
+impl<O: Operation> ExclusiveExtractor for Received<O> {
     async fn from_request<Context: ServerContext>(
         rqctx: &RequestContext<Context>,
         request: Request<Body>,
     ) -> Result<Self, HttpError> {
         let began = Instant::now();
         let context: &dyn Any = rqctx.context();
-        let context = context
-            .downcast_ref::<Arc<ApiContext>>()
-            .ok_or_else(|| HttpError::for_internal_error("the server has another context".to_owned()))?;
-        let path = Path::<BTreeMap<String, String>>::from_request(rqctx).await;
-        let path: Vec<_> = path.map(|path| path.into_inner().into_iter().collect()).unwrap_or_default();
+        let context = context.downcast_ref::<Arc<ApiContext>>().ok_or_else(|| {
+            HttpError::for_internal_error("the server has another context".to_owned())
+        })?;
+        let path = <Path<BTreeMap<String, String>> as SharedExtractor>::from_request(rqctx).await;
+        let path: Vec<_> = path
+            .map(|path| path.into_inner().into_iter().collect())
+            .unwrap_or_default();
         let from = rqctx.request.remote_addr().ip();
         let input = receive::<O>(context, from, &path, request).await;
         Ok(Self { input, began })
     }
 
     fn metadata(_: ApiEndpointBodyContentType) -> ExtractorMetadata {
-        ExtractorMetadata { extension_mode: O::extension(), parameters: O::parameters() }
+        ExtractorMetadata {
+            extension_mode: O::extension(),
+            parameters: O::parameters(),
+        }
     }
 }
 
@@ -77,11 +87,17 @@ async fn receive<O: Operation>(
         headers: &parts.headers,
         body: bytes.as_deref(),
     };
-    context.validator.request(O::ID, &raw).map_err(invalid).and_then(typed)
+    context
+        .validator
+        .request(O::ID, &raw)
+        .map_err(invalid)
+        .and_then(typed)
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::Bytes, Failure> {
-    let encoding = headers.get(CONTENT_ENCODING).map(http::HeaderValue::as_bytes);
+    let encoding = headers
+        .get(CONTENT_ENCODING)
+        .map(http::HeaderValue::as_bytes);
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
         let message = "Content-Encoding must be identity: send the body as it is";
         return Err(Failure::new(415, ErrorCode::UnsupportedMediaType, message));
@@ -94,14 +110,26 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::By
             ErrorCode::ContentTooLarge,
             format!("the body must be at most {limit} bytes long"),
         )),
-        Ok(Err(_)) => Err(invalid(vec![Fault::new("/body", "the body could not be read to its end")])),
-        Err(_) => Err(invalid(vec![Fault::new("/body", "the body did not arrive within 30 seconds")])),
+        Ok(Err(_)) => Err(invalid(vec![Fault::new(
+            "/body",
+            "the body could not be read to its end",
+        )])),
+        Err(_) => Err(invalid(vec![Fault::new(
+            "/body",
+            "the body did not arrive within 30 seconds",
+        )])),
     }
 }
 
 /// Checked values become types. What the schemas cannot say but the types ask for is a fault of the request too.
 fn typed<O: Operation>(checked: Checked) -> Result<Input<O>, Failure> {
-    let Checked { path, query, header, body, additional } = checked;
+    let Checked {
+        path,
+        query,
+        header,
+        body,
+        additional,
+    } = checked;
     Ok(Input {
         path: place(&path, "/path")?,
         query: place(&query, "/query")?,

@@ -5,17 +5,28 @@ use super::{
     context::ApiContext,
     error::chain,
     operation::Input,
-    operations::{GetHealth, GetHealthOk, GetLiveness, GetLivenessOk, GetReadiness, GetReadinessOk, GetVersion, GetVersionOk},
+    operations::{
+        GetHealth, GetHealthOk, GetLiveness, GetLivenessOk, GetReadiness, GetReadinessOk,
+        GetVersion, GetVersionOk,
+    },
     reply::Failure,
 };
-use crate::{contract::{self, WireError, types}, model::JobCounts, store::StoreError};
+use crate::{
+    contract::{self, types, wire::WireError},
+    model::JobCounts,
+    store::StoreError,
+};
 
 /// The seed's answer, in its two shapes.
 pub(super) async fn get_health(
     context: &ApiContext,
     _: Input<GetHealth>,
 ) -> Result<GetHealthOk, Failure> {
-    context.store.ping().await.map_err(|error| unhealthy("database connection failed", &error))?;
+    context
+        .store
+        .ping()
+        .await
+        .map_err(|error| unhealthy("database connection failed", &error))?;
     let counts = context.store.job_counts().await;
     let counts = counts.map_err(|error| unhealthy("job queue unavailable", &error))?;
     let sum = |of: fn(&JobCounts) -> i64| counts.iter().map(|counts| of(&counts.counts)).sum();
@@ -32,16 +43,21 @@ pub(super) async fn get_health(
 
 fn unhealthy(what: &str, error: &StoreError) -> Failure {
     let body = serde_json::json!({ "status": "unhealthy", "error": what });
-    Failure { body: Some(body), ..Failure::new(503, types::ErrorCode::Unavailable, what) }
-        .header("retry-after", "1")
-        .because(chain(error))
+    Failure {
+        body: Some(body),
+        ..Failure::new(503, types::ErrorCode::Unavailable, what)
+    }
+    .header("retry-after", "1")
+    .because(chain(error))
 }
 
 pub(super) async fn get_liveness(
     _: &ApiContext,
     _: Input<GetLiveness>,
 ) -> Result<GetLivenessOk, Failure> {
-    Ok(GetLivenessOk::ok(&types::Liveness { status: types::LivenessStatus::Alive }))
+    Ok(GetLivenessOk::ok(&types::Liveness {
+        status: types::LivenessStatus::Alive,
+    }))
 }
 
 pub(super) async fn get_readiness(
@@ -53,7 +69,9 @@ pub(super) async fn get_readiness(
         return Err(stopping.header("retry-after", "5"));
     }
     context.store.ping().await?;
-    Ok(GetReadinessOk::ok(&types::Readiness { status: types::ReadinessStatus::Ready }))
+    Ok(GetReadinessOk::ok(&types::Readiness {
+        status: types::ReadinessStatus::Ready,
+    }))
 }
 
 pub(super) async fn get_version(

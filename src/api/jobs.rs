@@ -8,8 +8,9 @@ use super::{
     error::not_found,
     operation::Input,
     operations::{
-        CancelJob, CancelJobOk, DeleteJob, DeleteJobOk, GetJob, GetJobOk, GetJobStats, GetJobStatsOk,
-        ListJobAttempts, ListJobAttemptsOk, ListJobTypes, ListJobTypesOk, ListJobs, ListJobsOk, RetryJob, RetryJobOk,
+        CancelJob, CancelJobOk, DeleteJob, DeleteJobOk, GetJob, GetJobOk, GetJobStats,
+        GetJobStatsOk, ListJobAttempts, ListJobAttemptsOk, ListJobTypes, ListJobTypesOk, ListJobs,
+        ListJobsOk, RetryJob, RetryJobOk,
     },
     page::Page,
     reply::Failure,
@@ -23,7 +24,10 @@ use crate::{
 /// Most runs that a history shows: the contract's bound.
 const MOST_ATTEMPTS: usize = 1000;
 
-pub(super) async fn get_job(context: &ApiContext, input: Input<GetJob>) -> Result<GetJobOk, Failure> {
+pub(super) async fn get_job(
+    context: &ApiContext,
+    input: Input<GetJob>,
+) -> Result<GetJobOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
     let job = context.store.job_get(id).await?.ok_or_else(not_found)?;
     Ok(GetJobOk::ok(&wire::job(&job)?))
@@ -35,7 +39,10 @@ pub(super) async fn list_job_attempts(
 ) -> Result<ListJobAttemptsOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
     let attempts = context.store.job_attempts(id, MOST_ATTEMPTS).await?;
-    let items = attempts.iter().map(wire::attempt).collect::<Result<_, _>>()?;
+    let items = attempts
+        .iter()
+        .map(wire::attempt)
+        .collect::<Result<_, _>>()?;
     Ok(ListJobAttemptsOk::ok(&types::JobAttempts { items }))
 }
 
@@ -85,7 +92,11 @@ pub(super) async fn list_jobs(
     let page = Page::asked(filter, query.page_token.as_deref())?;
     let filter = JobFilter {
         // Only a token of ours gets here, and it was made from a status.
-        status: page.filter.status.as_deref().and_then(|status| status.parse().ok()),
+        status: page
+            .filter
+            .status
+            .as_deref()
+            .and_then(|status| status.parse().ok()),
         job_type: page.filter.job_type.clone(),
     };
     let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
@@ -108,6 +119,9 @@ pub(super) async fn list_job_types(
     _: &ApiContext,
     _: Input<ListJobTypes>,
 ) -> Result<ListJobTypesOk, Failure> {
-    let items = contract::POLICIES.iter().map(wire::job_type).collect::<Result<_, _>>()?;
+    let items = contract::POLICIES
+        .iter()
+        .map(wire::job_type)
+        .collect::<Result<_, _>>()?;
     Ok(ListJobTypesOk::ok(&types::JobTypes { items }))
 }

@@ -28,7 +28,13 @@ mod users;
 
 /// Markers, trait, success types and registration, from `openapi.yaml`.
 pub(crate) mod operations {
-    #![allow(clippy::pedantic, unused_qualifications, unreachable_pub, unused_imports, reason = "generated")]
+    #![allow(
+        clippy::pedantic,
+        unused_qualifications,
+        unreachable_pub,
+        unused_imports,
+        reason = "generated"
+    )]
     include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 }
 

@@ -1,11 +1,11 @@
 //! Owns running one operation: its types, its handler's outcome, contained panics, log line and metrics.
 //! Must not know: any concrete operation.
 
-use std::{marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
 
 use dropshot::{
-    ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode, HttpError,
-    HttpResponse, HttpResponseError, RequestContext,
+    ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
+    HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
 use futures::FutureExt;
 use http::StatusCode;
@@ -14,7 +14,11 @@ use serde::{Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use slog::{error, info};
 
-use super::{context::ApiContext, extract::Received, reply::{Failure, Reply}};
+use super::{
+    context::ApiContext,
+    extract::Received,
+    reply::{Failure, Reply},
+};
 use crate::contract::types::ErrorCode;
 
 /// One operation of the contract. Implemented by generated markers only.
@@ -25,10 +29,10 @@ pub trait Operation: Send + Sync + 'static {
     const HAS_BODY: bool;
     /// The error statuses that the contract declares.
     const ERRORS: &'static [u16];
-    type Path: DeserializeOwned + Send;
-    type Query: DeserializeOwned + Send;
-    type Header: DeserializeOwned + Send;
-    type Body: DeserializeOwned + Send;
+    type Path: DeserializeOwned + Debug + Send + Sync;
+    type Query: DeserializeOwned + Debug + Send + Sync;
+    type Header: DeserializeOwned + Debug + Send + Sync;
+    type Body: DeserializeOwned + Debug + Send + Sync;
     type Success: Into<Reply>;
     /// Stands for the error schema in the document.
     type Error: JsonSchema;
@@ -41,7 +45,6 @@ pub trait Operation: Send + Sync + 'static {
 }
 
 /// A request that has passed: typed, and for the body also as JSON, since types cannot tell null from absent.
-#[derive(Debug)]
 pub struct Input<O: Operation> {
     pub path: O::Path,
     pub query: O::Query,
@@ -79,17 +82,28 @@ where
         Err(failure) => failed(context, &request, failure),
     };
     let (status, elapsed) = (reply.status().as_u16(), began.elapsed());
-    context.metrics.http_request(O::ID, status, elapsed.as_secs_f64());
+    context
+        .metrics
+        .http_request(O::ID, status, elapsed.as_secs_f64());
     info!(context.log, "request answered";
         "request_id" => &request.request_id, "method" => request.request.method().as_str(),
         "operation" => O::ID, "status" => status, "duration_ms" => elapsed.as_secs_f64() * 1000.0);
     let mut response = reply.into_response();
-    context.cors.allow(request.request.headers(), response.headers_mut());
-    Ok(Answer { response, operation: PhantomData })
+    context
+        .cors
+        .allow(request.request.headers(), response.headers_mut());
+    Ok(Answer {
+        response,
+        operation: PhantomData,
+    })
 }
 
 /// A failure's cause is logged here and nowhere else.
-fn failed(context: &ApiContext, request: &RequestContext<Arc<ApiContext>>, failure: Failure) -> Reply {
+fn failed(
+    context: &ApiContext,
+    request: &RequestContext<Arc<ApiContext>>,
+    failure: Failure,
+) -> Reply {
     if failure.status >= 500 {
         error!(context.log, "request failed"; "request_id" => &request.request_id,
             "status" => failure.status, "error" => failure.cause.as_deref().unwrap_or(&failure.message));
@@ -99,9 +113,15 @@ fn failed(context: &ApiContext, request: &RequestContext<Arc<ApiContext>>, failu
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic");
-    Failure::new(500, ErrorCode::Internal, "the server failed; its log has it under the request_id")
-        .because(format!("the handler panicked: {text}"))
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic");
+    Failure::new(
+        500,
+        ErrorCode::Internal,
+        "the server failed; its log has it under the request_id",
+    )
+    .because(format!("the handler panicked: {text}"))
 }
 
 /// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own
@@ -129,7 +149,7 @@ impl<O: Operation> HttpResponse for Answer<O> {
 /// Documents the operation's error schema. Only Dropshot itself ever makes one, and our extractor never fails.
 pub(crate) struct Failed<O>(HttpError, PhantomData<O>);
 
-impl<O> std::fmt::Debug for Failed<O> {
+impl<O> Debug for Failed<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Failed").field(&self.0).finish()
     }
@@ -137,7 +157,7 @@ impl<O> std::fmt::Debug for Failed<O> {
 
 impl<O> std::fmt::Display for Failed<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        std::fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -176,4 +196,3 @@ pub(super) fn endpoint<O: Operation>(
     endpoint.extension_mode = O::extension();
     endpoint
 }
-

@@ -22,18 +22,29 @@ pub(super) struct Page<F> {
 impl<F: Serialize + DeserializeOwned + PartialEq + Default> Page<F> {
     /// The page that a request asks for. A token goes on with its own filters; filters beside it must be the same.
     pub(super) fn asked(filter: F, token: Option<&str>) -> Result<Self, Failure> {
-        let Some(token) = token else { return Ok(Self { filter, before: None }) };
-        let page = Self::decode(token)
-            .ok_or_else(|| fault("page_token must be the next_page of an earlier answer to this operation"))?;
+        let Some(token) = token else {
+            return Ok(Self {
+                filter,
+                before: None,
+            });
+        };
+        let page = Self::decode(token).ok_or_else(|| {
+            fault("page_token must be the next_page of an earlier answer to this operation")
+        })?;
         if filter != F::default() && filter != page.filter {
-            return Err(fault("page_token belongs to other filters: leave them out, or start over"));
+            return Err(fault(
+                "page_token belongs to other filters: leave them out, or start over",
+            ));
         }
         Ok(page)
     }
 
     /// The token of the page after one that ended with `last`.
     pub(super) fn after(self, last: i64) -> String {
-        let next = Self { before: Some(last), ..self };
+        let next = Self {
+            before: Some(last),
+            ..self
+        };
         let mut bytes = serde_json::to_vec(&next).unwrap_or_default();
         bytes.splice(0..0, checksum(&bytes));
         URL_SAFE_NO_PAD.encode(bytes)
@@ -89,7 +100,11 @@ mod tests {
 
     #[test]
     fn other_filters_beside_a_token_are_refused() {
-        let token = Page { filter: (None::<String>, Some(true)), before: None }.after(9);
+        let token = Page {
+            filter: (None::<String>, Some(true)),
+            before: None,
+        }
+        .after(9);
         assert!(Page::<Filter>::asked((None, Some(false)), Some(&token)).is_err());
     }
 }

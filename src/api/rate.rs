@@ -3,7 +3,10 @@
 
 use std::{net::IpAddr, num::NonZeroU32};
 
-use governor::{DefaultKeyedRateLimiter, Quota, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota,
+    clock::{Clock, DefaultClock},
+};
 
 use super::{auth::Caller, reply::Failure};
 use crate::contract::types::ErrorCode;
@@ -20,13 +23,19 @@ impl RateLimit {
     }
 
     pub(super) fn check(&self, from: IpAddr, caller: Caller) -> Result<(), Failure> {
-        let Some(limiter) = &self.0 else { return Ok(()) };
+        let Some(limiter) = &self.0 else {
+            return Ok(());
+        };
         limiter.check_key(&(from, caller)).map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
             // Whole seconds, rounded up: that is what Retry-After can say.
             let seconds = wait.as_millis().div_ceil(1000).max(1);
-            Failure::new(429, ErrorCode::RateLimited, "too many requests: come back later")
-                .header("retry-after", seconds.to_string())
+            Failure::new(
+                429,
+                ErrorCode::RateLimited,
+                "too many requests: come back later",
+            )
+            .header("retry-after", seconds.to_string())
         })
     }
 }

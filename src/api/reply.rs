@@ -5,7 +5,7 @@ use dropshot::Body;
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
-use crate::{contract::types::{self, ErrorCode}, model::Fault};
+use crate::{contract::types::ErrorCode, model::Fault};
 
 /// An answer on its way out.
 #[derive(Debug)]
@@ -20,12 +20,19 @@ impl Reply {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body);
         let status = if body.is_ok() { status } else { 500 };
-        Self { body: Some(body.unwrap_or_default()), ..Self::empty(status) }
+        Self {
+            body: Some(body.unwrap_or_default()),
+            ..Self::empty(status)
+        }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, headers: Vec::new(), body: None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// A header that cannot be written is left out: no value of ours has control characters.
@@ -46,7 +53,10 @@ impl Reply {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.extend(self.headers);
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert(
+            "x-content-type-options",
+            HeaderValue::from_static("nosniff"),
+        );
         headers.insert("cache-control", HeaderValue::from_static("no-store"));
         headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
         headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
@@ -74,7 +84,15 @@ pub struct Failure {
 impl Failure {
     pub(super) fn new(status: u16, code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, faults: Vec::new(), headers: Vec::new(), body: None, cause: None }
+        Self {
+            status,
+            code,
+            message,
+            faults: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            cause: None,
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -92,7 +110,9 @@ impl Failure {
             Some(body) => Reply::json(self.status, body),
             None => Reply::json(self.status, &self.shape(request_id)),
         };
-        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+        self.headers
+            .iter()
+            .fold(reply, |reply, (name, value)| reply.header(name, value))
     }
 
     /// The contract's `Error`. Written by hand: its generated type would refuse an over-long message instead of
@@ -132,5 +152,8 @@ pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
         [only] => only.message.clone(),
         [first, rest @ ..] => format!("{} (and {} more, see errors)", first.message, rest.len()),
     };
-    Failure { faults, ..Failure::new(400, types::ErrorCode::InvalidRequest, message) }
+    Failure {
+        faults,
+        ..Failure::new(400, ErrorCode::InvalidRequest, message)
+    }
 }

@@ -4,12 +4,15 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use dropshot::{
-    ApiDescription, ApiDescriptionRegisterError, ConfigDropshot, EndpointTagPolicy, HandlerTaskMode, HttpServer,
-    ServerBuilder, TagConfig, TagDetails,
+    ApiDescription, ApiDescriptionRegisterError, ConfigDropshot, EndpointTagPolicy,
+    HandlerTaskMode, HttpServer, ServerBuilder, TagConfig, TagDetails,
 };
 use slog::{Drain, Level, LevelFilter, Logger, o};
 
-use super::{context::{ApiContext, Parts}, operations, unpublished};
+use super::{
+    context::{ApiContext, Parts},
+    operations, unpublished,
+};
 use crate::contract;
 
 /// How to serve.
@@ -49,7 +52,9 @@ pub struct ApiServer {
 
 impl std::fmt::Debug for ApiServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiServer").field("local_addr", &self.local_addr()).finish()
+        f.debug_struct("ApiServer")
+            .field("local_addr", &self.local_addr())
+            .finish()
     }
 }
 
@@ -62,12 +67,15 @@ impl ApiServer {
     /// Stops listening and waits for requests under way, but not longer than `deadline`: Dropshot itself would wait
     /// for a half-sent body for ever. True when all were answered.
     pub async fn close(self, deadline: Duration) -> bool {
-        tokio::time::timeout(deadline, self.server.close()).await.is_ok()
+        tokio::time::timeout(deadline, self.server.close())
+            .await
+            .is_ok()
     }
 }
 
 /// Every operation of the contract, and what is served beside it.
-pub(super) fn description() -> Result<ApiDescription<Arc<ApiContext>>, ApiDescriptionRegisterError> {
+pub(super) fn description() -> Result<ApiDescription<Arc<ApiContext>>, ApiDescriptionRegisterError>
+{
     let mut description = ApiDescription::new().tag_config(tags());
     operations::register(&mut description)?;
     unpublished::register(&mut description)?;
@@ -75,17 +83,31 @@ pub(super) fn description() -> Result<ApiDescription<Arc<ApiContext>>, ApiDescri
 }
 
 fn tags() -> TagConfig {
-    let declared = contract::document()["tags"].as_array().into_iter().flatten();
+    let declared = contract::document()["tags"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let tags = declared.map(|tag| {
         let text = |key: &str| tag[key].as_str().map(str::to_owned);
-        let details = TagDetails { description: text("description"), external_docs: None };
+        let details = TagDetails {
+            description: text("description"),
+            external_docs: None,
+        };
         (text("name").unwrap_or_default(), details)
     });
-    TagConfig { allow_other_tags: false, policy: EndpointTagPolicy::Any, tags: tags.collect() }
+    TagConfig {
+        allow_other_tags: false,
+        policy: EndpointTagPolicy::Any,
+        tags: tags.collect(),
+    }
 }
 
 /// Starts to listen.
-pub async fn serve(config: ApiConfig, parts: Parts, log: &Logger) -> Result<ApiServer, ApiStartError> {
+pub async fn serve(
+    config: ApiConfig,
+    parts: Parts,
+    log: &Logger,
+) -> Result<ApiServer, ApiStartError> {
     let context = Arc::new(ApiContext::new(&config, parts, log));
     let settings = ConfigDropshot {
         bind_address: config.bind,
@@ -99,6 +121,9 @@ pub async fn serve(config: ApiConfig, parts: Parts, log: &Logger) -> Result<ApiS
     let server = ServerBuilder::new(description()?, context, quiet)
         .config(settings)
         .start()
-        .map_err(|source| ApiStartError::Listen { address: config.bind, source })?;
+        .map_err(|source| ApiStartError::Listen {
+            address: config.bind,
+            source,
+        })?;
     Ok(ApiServer { server })
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use dropshot::{ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointVersions, Body, HttpError, RequestContext};
+use dropshot::{
+    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointVersions, Body, HttpError,
+    RequestContext,
+};
 use http::{Method, Response, StatusCode};
 
 use super::context::ApiContext;
@@ -19,11 +22,19 @@ pub(super) fn register(
     description: &mut ApiDescription<Arc<ApiContext>>,
 ) -> Result<(), ApiDescriptionRegisterError> {
     description.register(hidden("metrics", Method::GET, "/metrics", metrics))?;
-    description.register(hidden("openapi_json", Method::GET, "/openapi.json", document))?;
+    description.register(hidden(
+        "openapi_json",
+        Method::GET,
+        "/openapi.json",
+        document,
+    ))?;
     description.register(hidden("docs", Method::GET, "/docs", docs))?;
     description.register(hidden("docs_script", Method::GET, "/docs.js", script))?;
     description.register(hidden("docs_style", Method::GET, "/docs.css", style))?;
-    let mut paths: Vec<_> = contract::OPERATIONS.iter().map(|operation| operation.path).collect();
+    let mut paths: Vec<_> = contract::OPERATIONS
+        .iter()
+        .map(|operation| operation.path)
+        .collect();
     paths.sort_unstable();
     paths.dedup();
     for path in paths {
@@ -38,16 +49,35 @@ where
     Fut: Future<Output = Result<Response<Body>, HttpError>> + Send + 'static,
 {
     let json = dropshot::CONTENT_TYPE_JSON;
-    ApiEndpoint::new(id.to_owned(), handler, method, json, path, ApiEndpointVersions::All).visible(false)
+    ApiEndpoint::new(
+        id.to_owned(),
+        handler,
+        method,
+        json,
+        path,
+        ApiEndpointVersions::All,
+    )
+    .visible(false)
 }
 
 /// The path's variables do not matter to a preflight, but Dropshot wants them taken.
 fn preflight_of(path: &str) -> ApiEndpoint<Arc<ApiContext>> {
-    let id = format!("options_{}", path.replace(|c: char| !c.is_alphanumeric(), "_"));
+    let id = format!(
+        "options_{}",
+        path.replace(|c: char| !c.is_alphanumeric(), "_")
+    );
     if path.contains('{') {
         let json = dropshot::CONTENT_TYPE_JSON;
         let handler = |request: Request, _: dropshot::Path<Variables>| preflight(request);
-        ApiEndpoint::new(id, handler, Method::OPTIONS, json, path, ApiEndpointVersions::All).visible(false)
+        ApiEndpoint::new(
+            id,
+            handler,
+            Method::OPTIONS,
+            json,
+            path,
+            ApiEndpointVersions::All,
+        )
+        .visible(false)
     } else {
         hidden(&id, Method::OPTIONS, path, preflight)
     }
@@ -67,7 +97,10 @@ async fn preflight(request: Request) -> Result<Response<Body>, HttpError> {
         let headers = response.headers_mut();
         let allowed = [
             ("access-control-allow-methods", "GET, POST, PATCH, DELETE"),
-            ("access-control-allow-headers", "Authorization, Content-Type, If-Match"),
+            (
+                "access-control-allow-headers",
+                "Authorization, Content-Type, If-Match",
+            ),
             ("access-control-max-age", "600"),
         ];
         for (name, value) in allowed {
@@ -81,7 +114,10 @@ async fn metrics(request: Request) -> Result<Response<Body>, HttpError> {
     let context = request.context();
     // Without the database there are no counts, and all other metrics still matter.
     let counts = context.store.job_counts().await.unwrap_or_default();
-    text("application/openmetrics-text; version=1.0.0; charset=utf-8", context.metrics.encode(&counts))
+    text(
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        context.metrics.encode(&counts),
+    )
 }
 
 async fn document(_: Request) -> Result<Response<Body>, HttpError> {

@@ -12,8 +12,8 @@ use super::{
     etag::{etag, expected},
     operation::Input,
     operations::{
-        CreateUser, CreateUserOk, DeleteUser, DeleteUserOk, GetUser, GetUserOk, ListUsers, ListUsersOk, UpdateUser,
-        UpdateUserOk,
+        CreateUser, CreateUserOk, DeleteUser, DeleteUserOk, GetUser, GetUserOk, ListUsers,
+        ListUsersOk, UpdateUser, UpdateUserOk,
     },
     page::Page,
     reply::{Failure, invalid},
@@ -35,7 +35,9 @@ pub(super) async fn create_user(
         name: request.name.map(Into::into),
         bio: request.bio.map(Into::into),
         is_active: request.is_active,
-        additional_data: input.additional.map(|properties| Value::Object(properties).to_string()),
+        additional_data: input
+            .additional
+            .map(|properties| Value::Object(properties).to_string()),
     };
     let job = user_created::job_for(&user);
     let created = context.store.user_create(user, job).await?;
@@ -44,7 +46,11 @@ pub(super) async fn create_user(
     }
     let user = created.user;
     let location = format!("/users/{}", user.id);
-    Ok(CreateUserOk::created(&wire::user(&user)?, &etag(user.version), &location))
+    Ok(CreateUserOk::created(
+        &wire::user(&user)?,
+        &etag(user.version),
+        &location,
+    ))
 }
 
 pub(super) async fn get_user(
@@ -66,12 +72,24 @@ pub(super) async fn update_user(
     let id = row(input.path.id).ok_or_else(not_found)?;
     let version = expected(input.header.if_match.as_deref().map(String::as_str))?;
     let patch = input.body;
-    let cleared = |name: &str| input.json.get(name).is_some_and(Value::is_null).then_some(None);
+    let cleared = |name: &str| {
+        input
+            .json
+            .get(name)
+            .is_some_and(Value::is_null)
+            .then_some(None)
+    };
     let change = UserChange {
         email: patch.email.map(Into::into),
         age: patch.age.map(|age| age.0),
-        name: patch.name.map(|name| Some(name.into())).or_else(|| cleared("name")),
-        bio: patch.bio.map(|bio| Some(bio.into())).or_else(|| cleared("bio")),
+        name: patch
+            .name
+            .map(|name| Some(name.into()))
+            .or_else(|| cleared("name")),
+        bio: patch
+            .bio
+            .map(|bio| Some(bio.into()))
+            .or_else(|| cleared("bio")),
         is_active: patch.is_active,
     };
     let user = context.store.user_update(id, change, version).await?;
@@ -100,13 +118,22 @@ pub(super) async fn list_users(
     input: Input<ListUsers>,
 ) -> Result<ListUsersOk, Failure> {
     let query = input.query;
-    let filter = Filter { email: query.email.map(Into::into), is_active: query.is_active };
+    let filter = Filter {
+        email: query.email.map(Into::into),
+        is_active: query.is_active,
+    };
     let page = Page::asked(filter, query.page_token.as_deref())?;
-    let filter = UserFilter { email: page.filter.email.clone(), is_active: page.filter.is_active };
+    let filter = UserFilter {
+        email: page.filter.email.clone(),
+        is_active: page.filter.is_active,
+    };
     let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
     let users = context.store.user_list(filter, page.before, limit).await?;
     let full = users.len() == limit;
-    let next_page = users.last().filter(|_| full).map(|user| page.after(user.id));
+    let next_page = users
+        .last()
+        .filter(|_| full)
+        .map(|user| page.after(user.id));
     let items = users.iter().map(wire::user).collect::<Result<_, _>>()?;
     Ok(ListUsersOk::ok(&types::UserPage { items, next_page }))
 }

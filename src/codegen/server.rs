@@ -8,9 +8,17 @@ use quote::{format_ident, quote};
 use super::{Operation, Place, Refused, Spec, names, spec::Response};
 
 pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
-    let schemas: Vec<Ident> = spec.schemas.keys().map(|name| format_ident!("{name}")).collect();
+    let schemas: Vec<Ident> = spec
+        .schemas
+        .keys()
+        .map(|name| format_ident!("{name}"))
+        .collect();
     let operations = spec.operations.iter().map(operation);
-    let methods = spec.operations.iter().filter(|operation| operation.job.is_none()).map(method);
+    let methods = spec
+        .operations
+        .iter()
+        .filter(|operation| operation.job.is_none())
+        .map(method);
     let registrations = spec.operations.iter().map(registration);
     let tokens = quote! {
         use super::{
@@ -42,7 +50,8 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
             Ok(())
         }
     };
-    let file = syn::parse2(tokens).map_err(|error| Refused::one("operations", error.to_string()))?;
+    let file =
+        syn::parse2(tokens).map_err(|error| Refused::one("operations", error.to_string()))?;
     Ok(prettyplease::unparse(&file))
 }
 
@@ -60,13 +69,28 @@ fn operation(operation: &Operation) -> TokenStream {
             },
         )
     };
-    let (path, query, header) = (place(Place::Path), place(Place::Query), place(Place::Header));
-    let body = operation.body.as_ref().map(|body| format_ident!("{}", body.schema));
-    let body_type = body.as_ref().map_or_else(|| quote! { serde::de::IgnoredAny }, |body| quote! { types::#body });
+    let (path, query, header) = (
+        place(Place::Path),
+        place(Place::Query),
+        place(Place::Header),
+    );
+    let body = operation
+        .body
+        .as_ref()
+        .map(|body| format_ident!("{}", body.schema));
+    let body_type = body.as_ref().map_or_else(
+        || quote! { serde::de::IgnoredAny },
+        |body| quote! { types::#body },
+    );
     let has_body = body.is_some();
-    let error = format_ident!("{}", operation.errors[0].schema.as_deref().unwrap_or("Error"));
+    let error = format_ident!(
+        "{}",
+        operation.errors[0].schema.as_deref().unwrap_or("Error")
+    );
     let statuses = operation.errors.iter().map(|response| response.status);
-    let places = Place::ALL.into_iter().filter(|place| operation.parameters_in(*place).next().is_some());
+    let places = Place::ALL
+        .into_iter()
+        .filter(|place| operation.parameters_in(*place).next().is_some());
     let parameters = places.map(|place| {
         let extractor = format_ident!("{}", place.type_suffix());
         quote! { parameters.extend(Place::<#marker, dropshot::#extractor<Holder>>::parameters()); }
@@ -85,7 +109,10 @@ fn operation(operation: &Operation) -> TokenStream {
     let metadata = metadata(&marker, response);
     let success = success(&ok, operation);
     let job = job(operation, &marker, &ok);
-    let doc = format!(" `{} {}`: {}", operation.method, operation.path, operation.summary);
+    let doc = format!(
+        " `{} {}`: {}",
+        operation.method, operation.path, operation.summary
+    );
     quote! {
         #[doc = #doc]
         #[derive(Debug)]
@@ -159,7 +186,11 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
             .map(|header| format_ident!("{}", names::field_name(header)))
             .collect();
         let headers = response.headers.keys();
-        let written = if body.is_some() { quote! { Reply::json(#status, body) } } else { quote! { Reply::empty(#status) } };
+        let written = if body.is_some() {
+            quote! { Reply::json(#status, body) }
+        } else {
+            quote! { Reply::empty(#status) }
+        };
         let doc = format!(" {}: {}", response.status, response.description);
         quote! {
             #[doc = #doc]
@@ -193,7 +224,11 @@ fn job(operation: &Operation, marker: &Ident, ok: &Ident) -> Option<TokenStream>
     let options = operation.parameters_in(Place::Query).map(|parameter| {
         let field = format_ident!("{}", names::field_name(&parameter.name));
         let newtype = parameter.schema.get("$ref").is_some();
-        let value = if newtype { quote! { query.#field.map(|value| value.0) } } else { quote! { query.#field } };
+        let value = if newtype {
+            quote! { query.#field.map(|value| value.0) }
+        } else {
+            quote! { query.#field }
+        };
         quote! { #field: #value }
     });
     Some(quote! {
@@ -226,7 +261,14 @@ fn method(operation: &Operation) -> TokenStream {
 }
 
 fn registration(operation: &Operation) -> TokenStream {
-    let Operation { id, path, summary, description, tag, .. } = operation;
+    let Operation {
+        id,
+        path,
+        summary,
+        description,
+        tag,
+        ..
+    } = operation;
     let marker = marker(operation);
     let method = format_ident!("{}", operation.method);
     let handler = format_ident!("{}", operation.id);
@@ -266,4 +308,3 @@ fn status_name(status: u16) -> &'static str {
         _ => "ok",
     }
 }
-

@@ -1,13 +1,19 @@
 //! Owns showing the model as the contract's wire types: the one form that HTTP and command line answer with.
 //! Must not know: who asks.
 
-use std::num::{NonZeroU32, NonZeroU64, TryFromIntError};
+use std::{
+    num::{NonZeroU32, NonZeroU64, TryFromIntError},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 
 use super::types;
 use crate::{
-    model::{AttemptOutcome, Job, JobAttempt, JobCounts, JobStatus, JobTypeCounts, User},
+    model::{
+        AttemptOutcome, BackoffKind, Job, JobAttempt, JobCounts, JobPolicy, JobStatus,
+        JobTypeCounts, User,
+    },
     queue::mask,
 };
 
@@ -97,6 +103,29 @@ pub fn stats(counts: &[JobTypeCounts]) -> Result<types::JobStats, WireError> {
     Ok(types::JobStats {
         total: self::counts(total),
         job_types,
+    })
+}
+
+/// A declared job type and its policy.
+pub fn job_type(policy: &JobPolicy) -> Result<types::JobType, WireError> {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs());
+    Ok(types::JobType {
+        job_type: policy.job_type.parse()?,
+        queue: policy.queue.parse()?,
+        priority: types::JobPriority(policy.priority),
+        max_retries: types::JobMaxRetries(policy.max_retries),
+        timeout_seconds: NonZeroU64::try_from(policy.timeout.as_secs())?,
+        backoff: types::JobBackoff {
+            kind: match policy.backoff.kind {
+                BackoffKind::Fixed => types::JobBackoffKind::Fixed,
+                BackoffKind::Linear => types::JobBackoffKind::Linear,
+                BackoffKind::Exponential => types::JobBackoffKind::Exponential,
+            },
+            base_seconds: seconds(policy.backoff.base)?,
+            cap_seconds: seconds(policy.backoff.cap)?,
+            jitter: policy.backoff.jitter,
+        },
+        schema_fingerprint: policy.schema_fingerprint.parse()?,
     })
 }
 

@@ -145,7 +145,11 @@ fn connect(path: &Path, mode: &str) -> Result<SqliteConnection, StoreError> {
 }
 
 fn hex(half: u8) -> char {
-    char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 })
+    char::from(if half < 10 {
+        b'0' + half
+    } else {
+        b'a' + half - 10
+    })
 }
 
 fn check_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -68,7 +68,10 @@ struct NewRow<'a> {
 
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
-#[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "left out, cleared and set are three things"
+)]
 struct Changes {
     email_key: Option<String>,
     email: Option<String>,
