@@ -22,7 +22,7 @@ macro_rules! schemas {
     ($($name:ident),*) => {
         $(
             #[derive(Debug, serde::Serialize, serde::Deserialize)]
-            pub(crate) struct $name;
+            pub struct $name;
 
             impl schemars::JsonSchema for $name {
                 fn schema_name() -> String {

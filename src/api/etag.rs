@@ -1,10 +1,10 @@
-//! Owns versions as ETags, and what `If-Match` asks for (RFC 9110 §13.1.1).
+//! Owns versions as `ETag`s, and what `If-Match` asks for (RFC 9110 §13.1.1).
 //! Must not know: what has the version.
 
 use super::reply::{Failure, invalid};
 use crate::model::Fault;
 
-/// A strong ETag.
+/// A strong `ETag`.
 pub(super) fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }

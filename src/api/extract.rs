@@ -77,13 +77,15 @@ async fn receive<O: Operation>(
         let who = context.tokens.check(&parts.headers)?;
         context.rate.check(from, who)?;
     }
-    let bytes = match O::HAS_BODY {
-        true => Some(read(&parts.headers, body, context.body_limit).await?),
-        false => None,
+    let bytes = if O::HAS_BODY {
+        Some(read(&parts.headers, body, context.body_limit).await?)
+    } else {
+        None
     };
     let raw = RawRequest {
         path,
-        query: parts.uri.query(),
+        // An operation that cannot answer 400 ignores what it does not know.
+        query: parts.uri.query().filter(|_| O::ERRORS.contains(&400)),
         headers: &parts.headers,
         body: bytes.as_deref(),
     };

@@ -44,7 +44,7 @@ pub(super) async fn get_health(
 fn unhealthy(what: &str, error: &StoreError) -> Failure {
     let body = serde_json::json!({ "status": "unhealthy", "error": what });
     Failure {
-        body: Some(body),
+        body: Some(Box::new(body)),
         ..Failure::new(503, types::ErrorCode::Unavailable, what)
     }
     .header("retry-after", "1")

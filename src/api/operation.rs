@@ -22,7 +22,7 @@ use super::{
 use crate::contract::types::ErrorCode;
 
 /// One operation of the contract. Implemented by generated markers only.
-pub trait Operation: Send + Sync + 'static {
+pub(crate) trait Operation: Send + Sync + 'static {
     const ID: &'static str;
     /// Whether a caller must prove who it is.
     const SECURED: bool;
@@ -45,7 +45,7 @@ pub trait Operation: Send + Sync + 'static {
 }
 
 /// A request that has passed: typed, and for the body also as JSON, since types cannot tell null from absent.
-pub struct Input<O: Operation> {
+pub(crate) struct Input<O: Operation> {
     pub path: O::Path,
     pub query: O::Query,
     pub header: O::Header,
@@ -79,7 +79,7 @@ where
     };
     let reply = match outcome {
         Ok(success) => success.into(),
-        Err(failure) => failed(context, &request, failure),
+        Err(failure) => failed::<O>(context, &request, failure),
     };
     let (status, elapsed) = (reply.status().as_u16(), began.elapsed());
     context
@@ -99,11 +99,18 @@ where
 }
 
 /// A failure's cause is logged here and nowhere else.
-fn failed(
+fn failed<O: Operation>(
     context: &ApiContext,
     request: &RequestContext<Arc<ApiContext>>,
     failure: Failure,
 ) -> Reply {
+    // The contract declares every status that an operation answers with; a test that meets another one stops here.
+    debug_assert!(
+        O::ERRORS.contains(&failure.status),
+        "{} answers {}, which the contract does not declare",
+        O::ID,
+        failure.status
+    );
     if failure.status >= 500 {
         error!(context.log, "request failed"; "request_id" => &request.request_id,
             "status" => failure.status, "error" => failure.cause.as_deref().unwrap_or(&failure.message));
@@ -127,7 +134,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
 /// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own
 /// error path has no headers and one shape.
 #[derive(Debug)]
-pub struct Answer<O> {
+pub(super) struct Answer<O> {
     response: http::Response<Body>,
     operation: PhantomData<O>,
 }

@@ -9,7 +9,7 @@ use crate::{contract::types::ErrorCode, model::Fault};
 
 /// An answer on its way out.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<Vec<u8>>,
@@ -69,14 +69,14 @@ impl Reply {
 
 /// Why an operation did not succeed.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub(super) status: u16,
     pub(super) code: ErrorCode,
     pub(super) message: String,
     pub(super) faults: Vec<Fault>,
     pub(super) headers: Vec<(&'static str, String)>,
     /// A body of the operation's own in place of the usual shape.
-    pub(super) body: Option<serde_json::Value>,
+    pub(super) body: Option<Box<serde_json::Value>>,
     /// For the log, never for the caller.
     pub(super) cause: Option<String>,
 }

@@ -31,14 +31,14 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
         use crate::{contract::{jobs, types}, queue::EnqueueOptions};
 
         /// Stand-ins for the wire types in the document that Dropshot emits: each returns its schema as written.
-        pub(super) mod schema {
+        pub mod schema {
             super::super::document::schemas!(#(#schemas),*);
         }
 
         #(#operations)*
 
         /// What the contract asks of the server: one method per operation. A new operation does not compile without.
-        pub trait Api {
+        pub(crate) trait Api {
             #(#methods)*
         }
 
@@ -60,20 +60,7 @@ fn operation(operation: &Operation) -> TokenStream {
     let Operation { id, secured, .. } = operation;
     let marker = marker(operation);
     let ok = format_ident!("{marker}Ok");
-    let place = |place| {
-        operation.parameters_type(place).map_or_else(
-            || quote! { serde::de::IgnoredAny },
-            |name| {
-                let name = format_ident!("{name}");
-                quote! { types::#name }
-            },
-        )
-    };
-    let (path, query, header) = (
-        place(Place::Path),
-        place(Place::Query),
-        place(Place::Header),
-    );
+    let [path, query, header] = Place::ALL.map(|place| parameters_type(operation, place));
     let body = operation
         .body
         .as_ref()
@@ -88,16 +75,7 @@ fn operation(operation: &Operation) -> TokenStream {
         operation.errors[0].schema.as_deref().unwrap_or("Error")
     );
     let statuses = operation.errors.iter().map(|response| response.status);
-    let places = Place::ALL
-        .into_iter()
-        .filter(|place| operation.parameters_in(*place).next().is_some());
-    let parameters = places.map(|place| {
-        let extractor = format_ident!("{}", place.type_suffix());
-        quote! { parameters.extend(Place::<#marker, dropshot::#extractor<Holder>>::parameters()); }
-    });
-    let body_parameter = body.as_ref().map(|body| {
-        quote! { parameters.extend(super::document::body::<schema::#body>()); }
-    });
+    let parameters = parameters(operation, &marker);
     let extension = operation.paginated.then(|| {
         quote! {
             fn extension() -> dropshot::ExtensionMode {
@@ -116,7 +94,7 @@ fn operation(operation: &Operation) -> TokenStream {
     quote! {
         #[doc = #doc]
         #[derive(Debug)]
-        pub struct #marker;
+        pub(crate) struct #marker;
 
         impl Operation for #marker {
             const ID: &'static str = #id;
@@ -131,11 +109,7 @@ fn operation(operation: &Operation) -> TokenStream {
             type Error = schema::#error;
 
             fn parameters() -> Vec<dropshot::ApiEndpointParameter> {
-                #[allow(unused_mut, reason = "an operation may have none")]
-                let mut parameters = Vec::new();
-                #(#parameters)*
-                #body_parameter
-                parameters
+                #parameters
             }
 
             #extension
@@ -145,6 +119,39 @@ fn operation(operation: &Operation) -> TokenStream {
 
         #success
         #job
+    }
+}
+
+/// The type of all parameters in one place.
+fn parameters_type(operation: &Operation, place: Place) -> TokenStream {
+    operation.parameters_type(place).map_or_else(
+        || quote! { serde::de::IgnoredAny },
+        |name| {
+            let name = format_ident!("{name}");
+            quote! { types::#name }
+        },
+    )
+}
+
+/// What the document says of the request.
+fn parameters(operation: &Operation, marker: &Ident) -> TokenStream {
+    let places = Place::ALL
+        .into_iter()
+        .filter(|place| operation.parameters_in(*place).next().is_some());
+    let parameters = places.map(|place| {
+        let extractor = format_ident!("{}", place.type_suffix());
+        quote! { parameters.extend(Place::<#marker, dropshot::#extractor<Holder>>::parameters()); }
+    });
+    let body_parameter = operation.body.as_ref().map(|body| {
+        let body = format_ident!("{}", body.schema);
+        quote! { parameters.extend(super::document::body::<schema::#body>()); }
+    });
+    quote! {
+        #[allow(unused_mut, reason = "an operation may have none")]
+        let mut parameters = Vec::new();
+        #(#parameters)*
+        #body_parameter
+        parameters
     }
 }
 
@@ -194,7 +201,7 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
         let doc = format!(" {}: {}", response.status, response.description);
         quote! {
             #[doc = #doc]
-            pub fn #name(#body #(#arguments: &str),*) -> Self {
+            pub(crate) fn #name(#body #(#arguments: &str),*) -> Self {
                 Self(#written #(.header(#headers, #arguments))*)
             }
         }
@@ -202,7 +209,7 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
     quote! {
         /// Success of the operation.
         #[derive(Debug)]
-        pub struct #ok(Reply);
+        pub(crate) struct #ok(Reply);
 
         impl #ok {
             #(#constructors)*

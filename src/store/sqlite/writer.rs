@@ -100,19 +100,16 @@ impl Writer {
         log: &Logger,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (units, queue) = mpsc::channel(QUEUE);
-        let log = log.clone();
+        let committer = Committer {
+            conn,
+            clock,
+            wake,
+            log: log.clone(),
+            ledger: Ledger::default(),
+        };
         let thread = thread::Builder::new()
             .name("lockstep-writer".to_owned())
-            .spawn(move || {
-                Committer {
-                    conn,
-                    clock,
-                    wake,
-                    log,
-                    ledger: Ledger::default(),
-                }
-                .run(queue)
-            })
+            .spawn(move || committer.run(queue))
             .map_err(|error| StoreError::Internal(Box::new(error)))?;
         Ok((Self { units }, thread))
     }

@@ -27,12 +27,8 @@ pub(super) fn folder(database: &Path) -> PathBuf {
         return beside.into();
     }
     let digest = Sha256::digest(whole.as_os_str().as_bytes());
-    let key: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    std::env::temp_dir().join(format!("lockstep-{key}.wake"))
+    let key = u64::from_be_bytes(std::array::from_fn(|index| digest[index]));
+    std::env::temp_dir().join(format!("lockstep-{key:016x}.wake"))
 }
 
 /// This process's socket and the thread that reads it. Both end when it is dropped.
