@@ -3,7 +3,10 @@
 
 use std::io;
 
-use crate::{config::ConfigError, mail::MailConfigError, store::StoreError};
+use crate::{
+    api::ApiStartError, config::ConfigError, mail::MailConfigError, store::StoreError,
+    validation::ValidatorError,
+};
 
 /// Why the program does not start.
 #[derive(Debug, thiserror::Error)]
@@ -16,4 +19,8 @@ pub enum StartError {
     Mail(#[from] MailConfigError),
     #[error("cannot start the workers")]
     Workers(#[source] io::Error),
+    #[error("the contract cannot be compiled")]
+    Contract(#[from] ValidatorError),
+    #[error("cannot serve HTTP (HOST, PORT)")]
+    Serve(#[from] ApiStartError),
 }

@@ -1,7 +1,15 @@
 //! Owns what runs, and the order in which it stops.
 //! Must not know: what the parts do.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use slog::{Logger, info, warn};
 use tokio::{
@@ -9,13 +17,16 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{queue::RunnerHandle, store::Store};
+use crate::{api::ApiServer, queue::RunnerHandle, store::Store};
 
 /// Longest wait for the parts when somebody is in a hurry.
 const HURRY: Duration = Duration::from_secs(1);
 
 /// A server, a worker, or both, until it is stopped.
 pub struct Running {
+    /// What `/readyz` answers.
+    pub(super) ready: Arc<AtomicBool>,
+    pub(super) api: Option<ApiServer>,
     pub(super) runner: Option<RunnerHandle>,
     pub(super) reconciler: JoinHandle<()>,
     pub(super) store: Store,
@@ -24,6 +35,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Where HTTP is served, with the port that port 0 became.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(ApiServer::local_addr)
+    }
+
     /// The store that everything here works on.
     pub fn store(&self) -> &Store {
         &self.store
@@ -38,9 +54,17 @@ impl Running {
     pub async fn stop_unless(mut self, hurry: impl Future<Output = ()>) {
         let began = Instant::now();
         let runner = self.runner.take();
+        let api = self.api.take();
+        self.ready.store(false, Ordering::Relaxed);
         let gracefully = async {
             if let Some(runner) = &runner {
                 runner.stop(self.drain).await;
+            }
+            if let Some(api) = api {
+                let left = self.drain.saturating_sub(began.elapsed());
+                if !api.close(left).await {
+                    warn!(self.log, "some requests were cut off");
+                }
             }
         };
         tokio::select! {

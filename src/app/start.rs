@@ -1,19 +1,26 @@
 //! Owns the order in which the parts start.
 //! Must not know: what the parts do.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use slog::{Logger, info, o};
 
 use super::{Running, StartError};
 use crate::{
+    api::{self, ApiConfig, ApiServer, Parts},
     clock::{Clock, SystemClock},
-    config::Config,
+    config::{Config, Secret},
+    contract,
     mail::{MailConfig, Mailer},
     metrics::Metrics,
     processors::{self, ExportConfig, reconciler},
     queue::{Runner, RunnerConfig, RunnerHandle},
     store::{Store, StoreConfig},
+    validation::Validator,
 };
 
 /// Longest wait for the SMTP server per e-mail.
@@ -24,8 +31,22 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Workers alone. Serving HTTP comes with `api`.
+    /// HTTP, with workers inside.
+    ServeAndWork,
+    /// HTTP alone.
+    Serve,
+    /// Workers alone.
     Work,
+}
+
+impl Role {
+    const fn serves(self) -> bool {
+        matches!(self, Self::ServeAndWork | Self::Serve)
+    }
+
+    const fn works(self) -> bool {
+        matches!(self, Self::ServeAndWork | Self::Work)
+    }
 }
 
 /// Starts what the role needs, on the machine's clock, and returns when all of it runs.
@@ -43,19 +64,32 @@ pub async fn start_at(
     clock: Arc<dyn Clock>,
     log: &Logger,
 ) -> Result<Running, StartError> {
+    if role.serves() {
+        config.check_exposure()?;
+    }
     let metrics = Metrics::default();
     let store_config = StoreConfig::new(config.database_url.clone());
     let store = Store::open(&store_config, Arc::clone(&clock), log).await?;
-    let runner = match role {
-        Role::Work => start_runner(config, &store, &metrics, clock, log)?,
+    let runner = if role.works() {
+        Some(start_runner(config, &store, &metrics, clock, log)?)
+    } else {
+        None
+    };
+    let ready = Arc::new(AtomicBool::new(true));
+    let api = if role.serves() {
+        Some(start_api(config, &store, &metrics, &ready, log).await?)
+    } else {
+        None
     };
     let reconciler = {
         let (store, log) = (store.clone(), log.new(o!("component" => "reconciler")));
         tokio::spawn(async move { reconciler::run(&store, RECONCILE_EVERY, &log).await })
     };
-    announce(config, log);
+    announce(config, role, api.as_ref(), log);
     Ok(Running {
-        runner: Some(runner),
+        ready,
+        api,
+        runner,
         reconciler,
         store,
         drain: config.drain,
@@ -98,16 +132,45 @@ fn start_runner(
     runner.start().map_err(StartError::Workers)
 }
 
+async fn start_api(
+    config: &Config,
+    store: &Store,
+    metrics: &Metrics,
+    ready: &Arc<AtomicBool>,
+    log: &Logger,
+) -> Result<ApiServer, StartError> {
+    let tokens = config.api_tokens.iter().map(Secret::expose);
+    let settings = ApiConfig {
+        bind: config.address(),
+        tokens: tokens.map(str::to_owned).collect(),
+        cors_origins: config.cors_origins.clone(),
+        rate_limit: config.rate_limit.map_or(0, NonZeroU32::get),
+        body_limit: config.body_limit,
+    };
+    let parts = Parts {
+        store: store.clone(),
+        validator: Arc::new(Validator::new(
+            contract::document(),
+            config.validation_mode,
+        )?),
+        metrics: metrics.clone(),
+        ready: Arc::clone(ready),
+    };
+    Ok(api::serve(settings, parts, log).await?)
+}
+
 /// The one line that says where everything is; `listening` is what programs wait for.
-fn announce(config: &Config, log: &Logger) {
+fn announce(config: &Config, role: Role, api: Option<&ApiServer>, log: &Logger) {
+    let listening = api.map_or_else(String::new, |api| format!("http://{}", api.local_addr()));
+    let workers = if role.works() { config.worker_count } else { 0 };
     let mail = config.smtp_url.as_ref().map_or_else(
         || format!("outbox {}", config.outbox_dir.display()),
         |url| format!("smtp {}", url.server()),
     );
     info!(log, "ready";
-        "listening" => "",
+        "listening" => listening,
         "database" => config.shown_database_url(),
-        "workers" => config.worker_count,
+        "workers" => workers,
         "mail" => mail,
         "validation_mode" => config.validation_mode.as_str(),
         "version" => env!("CARGO_PKG_VERSION"),

@@ -13,6 +13,8 @@ use super::{
 
 const EXAMPLES: &str = "\
 Examples:
+  lockstep                                      serve on http://127.0.0.1:8080 with workers inside
+  lockstep serve --port 9000 --no-workers       serve only
   lockstep worker --worker-count 8              run jobs only, on the same database
   lockstep jobs list failed                     what went wrong
   lockstep jobs stats --server http://host:8080 the same of a running server
@@ -28,11 +30,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) flags: ConfigFlags,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Serve HTTP, with workers inside. The same as no command at all.
+    Serve(ServeArguments),
     /// Run jobs without serving HTTP. Any number of processes may share a database.
     Worker(ReadyArguments),
     /// Inspect or change the database's schema.
@@ -99,6 +103,15 @@ pub(super) enum Command {
         #[command(flatten)]
         form: Form,
     },
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct ServeArguments {
+    /// Serve only; jobs are run by `lockstep worker`.
+    #[arg(long)]
+    pub(super) no_workers: bool,
+    #[command(flatten)]
+    pub(super) ready: ReadyArguments,
 }
 
 #[derive(Debug, Default, Args)]

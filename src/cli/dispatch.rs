@@ -8,7 +8,7 @@ use slog::Logger;
 
 use super::{
     Failure, Format, Output,
-    arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments},
+    arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments, ServeArguments},
     database::Database,
     health,
     jobs::JobsCommand,
@@ -60,21 +60,25 @@ fn dispatch(
         environment,
     };
     match command {
-        Command::Worker(ready) => context.service(Role::Work, &ready),
-        Command::Config { command, .. } => command.run(&context.flags, environment, output),
-        Command::Spec { command, form } => command.run(form.output, output),
-        Command::Completions { shell } => completions(shell, output),
-        Command::Health { server, .. } => block_on(health::run(server, &context.config()?, output)),
-        Command::Jobs { at, command } => context.operate(&at, Work::Jobs(command), output),
-        Command::Users { at, command } => context.operate(&at, Work::Users(command), output),
-        Command::Migrate { command, .. } => {
+        None => context.serve(&ServeArguments::default()),
+        Some(Command::Serve(arguments)) => context.serve(&arguments),
+        Some(Command::Worker(ready)) => context.service(Role::Work, &ready),
+        Some(Command::Config { command, .. }) => command.run(&context.flags, environment, output),
+        Some(Command::Spec { command, form }) => command.run(form.output, output),
+        Some(Command::Completions { shell }) => completions(shell, output),
+        Some(Command::Health { server, .. }) => {
+            block_on(health::run(server, &context.config()?, output))
+        }
+        Some(Command::Jobs { at, command }) => context.operate(&at, Work::Jobs(command), output),
+        Some(Command::Users { at, command }) => context.operate(&at, Work::Users(command), output),
+        Some(Command::Migrate { command, .. }) => {
             let command = command.unwrap_or(MigrateCommand::Status);
             context.maintain(async |config, _| command.run(config, output).await)
         }
-        Command::Doctor { .. } => {
+        Some(Command::Doctor { .. }) => {
             context.maintain(async |config, log| maintenance::doctor(config, log, output).await)
         }
-        Command::Backup { file, .. } => context
+        Some(Command::Backup { file, .. }) => context
             .maintain(async |config, log| maintenance::backup(config, file, log, output).await),
     }
 }
@@ -103,6 +107,15 @@ struct Context<'a> {
 impl Context<'_> {
     fn config(&self) -> Result<Config, Failure> {
         Ok(Config::load(&self.flags, self.environment)?)
+    }
+
+    fn serve(&self, arguments: &ServeArguments) -> Result<(), Failure> {
+        let role = if arguments.no_workers {
+            Role::Serve
+        } else {
+            Role::ServeAndWork
+        };
+        self.service(role, &arguments.ready)
     }
 
     fn service(&self, role: Role, ready: &ReadyArguments) -> Result<(), Failure> {
@@ -154,14 +167,18 @@ impl Context<'_> {
 impl Arguments {
     fn format(&self) -> Format {
         match &self.command {
-            Command::Jobs { at, .. } | Command::Users { at, .. } => at.form.output,
-            Command::Migrate { form, .. }
-            | Command::Spec { form, .. }
-            | Command::Doctor { form }
-            | Command::Backup { form, .. }
-            | Command::Config { form, .. }
-            | Command::Health { form, .. } => form.output,
-            Command::Worker(_) | Command::Completions { .. } => Format::Table,
+            Some(Command::Jobs { at, .. } | Command::Users { at, .. }) => at.form.output,
+            Some(
+                Command::Migrate { form, .. }
+                | Command::Spec { form, .. }
+                | Command::Doctor { form }
+                | Command::Backup { form, .. }
+                | Command::Config { form, .. }
+                | Command::Health { form, .. },
+            ) => form.output,
+            None | Some(Command::Serve(_) | Command::Worker(_) | Command::Completions { .. }) => {
+                Format::Table
+            }
         }
     }
 }

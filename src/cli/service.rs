@@ -7,7 +7,7 @@ use slog::{Logger, info};
 
 use super::Failure;
 use crate::{
-    app::{self, Role, Signals, StartError},
+    app::{self, Role, Running, Signals, StartError},
     config::{Config, Environment},
     log,
 };
@@ -49,7 +49,7 @@ async fn serve(
         }
     };
     if let Some(path) = ready_file
-        && let Err(error) = announce(path)
+        && let Err(error) = announce(&running, path)
     {
         running.stop().await;
         return Err(Failure::Io(
@@ -67,10 +67,13 @@ async fn serve(
 }
 
 /// Whoever sees the file sees all of it.
-fn announce(path: &Path) -> io::Result<()> {
+fn announce(running: &Running, path: &Path) -> io::Result<()> {
+    let url = running
+        .local_addr()
+        .map_or_else(String::new, |address| format!("http://{address}\n"));
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
-    std::fs::write(&draft, "")?;
+    std::fs::write(&draft, url)?;
     std::fs::rename(&draft, path)
 }
 
@@ -79,9 +82,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(error) => Self::Config(error),
             StartError::Store(error) => Self::of_store(error, "database"),
-            error @ (StartError::Mail(_) | StartError::Workers(_)) => {
-                Self::Unusable(super::failure::with_causes(&error))
-            }
+            error => Self::Unusable(super::failure::with_causes(&error)),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::{fs, net::TcpListener};
 
 use super::binary::Home;
 
-const COMMANDS: [&str; 9] = [
-    "worker", "migrate", "jobs", "users", "spec", "doctor", "backup", "config", "health",
+const COMMANDS: [&str; 10] = [
+    "serve", "worker", "migrate", "jobs", "users", "spec", "doctor", "backup", "config", "health",
 ];
 
 #[test]
@@ -67,7 +67,13 @@ fn wrong_arguments_end_with_2_and_name_what_is_wrong() {
 #[test]
 fn a_bad_configuration_ends_every_command_with_2() {
     let home = Home::new();
-    for command in [&["config", "check"][..], &["worker"], &["jobs", "stats"]] {
+    for command in [
+        &["config", "check"][..],
+        &["serve"],
+        &["worker"],
+        &["jobs", "stats"],
+        &[],
+    ] {
         home.run_with(command, &[("PORT", "eighty")], "")
             .expect(2)
             .saying("port = \"eighty\" (environment variable PORT)")
@@ -76,7 +82,7 @@ fn a_bad_configuration_ends_every_command_with_2() {
     home.run(&["config", "check", "--worker-count", "0"])
         .expect(2)
         .saying("flag --worker-count");
-    home.run_with(&["config", "check"], &[("HOST", "0.0.0.0")], "")
+    home.run_with(&["serve"], &[("HOST", "0.0.0.0"), ("PORT", "0")], "")
         .expect(2)
         .saying("API_TOKENS");
     let path = home.write("lockstep.toml", "prot = 1\n");
