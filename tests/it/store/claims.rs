@@ -86,7 +86,7 @@ async fn a_job_of_the_future_waits_for_its_time() {
     assert_eq!(claim(&database.store, 1).await, []);
     let early = database.store.job_promote(100).await.unwrap();
     assert_eq!((early.jobs, early.next_due), (0, Some(later)));
-    database.advance(Duration::from_secs(60));
+    database.advance(Duration::from_mins(1));
     let due = database.store.job_promote(100).await.unwrap();
     assert_eq!((due.jobs, due.next_due), (1, None));
     assert_eq!(claim(&database.store, 1).await.len(), 1);
@@ -119,7 +119,7 @@ async fn every_acquisition_has_a_token_of_its_own() {
         database.store.job_enqueue(analysis()).await.unwrap();
     }
     let jobs = claim(&database.store, 20).await;
-    let tokens: std::collections::HashSet<_> = jobs.iter().map(|job| job.lease).collect();
+    let tokens: HashSet<_> = jobs.iter().map(|job| job.lease).collect();
     assert_eq!(tokens.len(), 20);
     database.close().await;
 }
