@@ -3,7 +3,8 @@
 
 mod outcomes; // what becomes of a job after each kind of run
 mod running; // wake-ups, neighbours, cancelling, leases, two runners
-mod stopping; // drain, release, second stop
+mod stopping;
+mod unavailable; // a database that nobody can write to for a while // drain, release, second stop
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -24,6 +24,13 @@ pub(crate) fn execute(path: &Path, sql: &str) {
         .unwrap();
 }
 
+/// Nobody else can write to the file until what this answers is dropped.
+pub(crate) fn locked(path: &Path) -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
 /// What SQLite says of how it would run `query`.
 pub(crate) fn plan(path: &Path, query: &str) -> String {
     #[derive(diesel::QueryableByName)]
