@@ -94,7 +94,7 @@ impl Validator {
     ///
     /// # Errors
     /// All faults together, at most 100, in the order path, query, headers, body: `/path/id`, `/query/limit`,
-    /// `/header/Content-Type`, `/body/age`.
+    /// `/header/Content-Type`, `/body/age`. Of a body with more than 10,000 values inside only the first.
     pub fn request(
         &self,
         operation_id: &str,
