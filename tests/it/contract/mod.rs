@@ -3,6 +3,7 @@
 
 mod client_tree;
 mod examples;
+mod identity;
 mod job_types;
 mod run_time;
 
