@@ -109,34 +109,39 @@ impl fmt::Display for SpecDiff {
 /// Whether the new document may follow the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// True unless callers break without a new major version saying so.
+    /// True unless something changes for callers without a version that says so.
     pub passed: bool,
     pub reason: String,
     pub diff: SpecDiff,
 }
 
-/// Judges a release: a breaking change must come with a major version bump of `info.version`.
+/// Judges a release by `info.version`: what breaks callers wants a new major version, what they can use or see a new
+/// minor one. Wording alone wants neither.
 pub fn verdict(old: &Value, new: &Value) -> Verdict {
     let diff = diff(old, new);
-    let (passed, reason) = match (
-        diff.breaking(),
-        major(&diff.old_version),
-        major(&diff.new_version),
-    ) {
-        (false, ..) => (true, "nothing breaks callers".to_owned()),
-        (true, Some(old), Some(new)) if new > old => {
-            (true, format!("breaking, and version {new} says so"))
+    let wanted = if diff.breaking() {
+        Some(("breaking", "major"))
+    } else {
+        (diff.count(Class::Compatible) > 0).then_some(("compatible", "minor"))
+    };
+    let (from, to) = (&diff.old_version, &diff.new_version);
+    let (passed, reason) = match (wanted, version(from), version(to)) {
+        (None, ..) => (true, "nothing changes for callers".to_owned()),
+        (Some((change, part)), Some(old), Some(new)) => {
+            let says_so = if part == "major" {
+                new.0 > old.0
+            } else {
+                new > old
+            };
+            let is = if says_so { "is" } else { "is no" };
+            (
+                says_so,
+                format!("{change}, and version {from} → {to} {is} new {part} version"),
+            )
         }
-        (true, Some(_), Some(_)) => (
+        (Some((change, _)), ..) => (
             false,
-            format!(
-                "breaking, but version {} → {} is no new major version",
-                diff.old_version, diff.new_version
-            ),
-        ),
-        (true, ..) => (
-            false,
-            "breaking, and info.version is not a version (major.minor.patch)".to_owned(),
+            format!("{change}, and info.version is not a version (major.minor.patch)"),
         ),
     };
     Verdict {
@@ -146,6 +151,8 @@ pub fn verdict(old: &Value, new: &Value) -> Verdict {
     }
 }
 
-fn major(version: &str) -> Option<u64> {
-    version.split('.').next()?.parse().ok()
+/// Major and minor.
+fn version(text: &str) -> Option<(u64, u64)> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }

@@ -9,8 +9,18 @@ use std::{
 use serde_json::Value;
 
 /// What the library needs to compile.
-const SOURCES: [&str; 9] =
-    ["Cargo.toml", "Cargo.lock", "build.rs", "openapi.yaml", "README.md", "src", "client", "migrations", "tests"];
+const SOURCES: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "openapi.yaml",
+    "README.md",
+    "src",
+    "client",
+    "docs",
+    "migrations",
+    "tests",
+];
 
 pub(super) struct MutantWorkspace {
     root: tempfile::TempDir,
@@ -25,30 +35,54 @@ impl MutantWorkspace {
     pub(super) fn create() -> Self {
         let root = tempfile::tempdir().unwrap();
         for source in SOURCES {
-            copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source), &root.path().join(source));
+            copy(
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join(source),
+                &root.path().join(source),
+            );
         }
         Self { root }
     }
 
     /// Makes `document` the contract of the copy. JSON is YAML.
     pub(super) fn write(&self, document: &Value) {
-        fs::write(self.root.path().join("openapi.yaml"), serde_json::to_string_pretty(document).unwrap()).unwrap();
+        fs::write(
+            self.root.path().join("openapi.yaml"),
+            serde_json::to_string_pretty(document).unwrap(),
+        )
+        .unwrap();
     }
 
     pub(super) fn check(&self) -> Check {
         let output = Command::new(env!("CARGO"))
-            .args(["check", "--package", "lockstep", "--lib", "--offline", "--locked", "--color", "never"])
+            .args([
+                "check",
+                "--package",
+                "lockstep",
+                "--lib",
+                "--offline",
+                "--locked",
+                "--color",
+                "never",
+            ])
             .current_dir(self.root.path())
             .env("CARGO_TARGET_DIR", target_folder())
             .output()
             .unwrap();
-        Check { passed: output.status.success(), output: String::from_utf8_lossy(&output.stderr).into_owned() }
+        Check {
+            passed: output.status.success(),
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 
 /// The target folder that this very test was built into: `<target>/debug/deps/it-…`.
 fn target_folder() -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+    std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .to_owned()
 }
 
 fn copy(from: &Path, to: &Path) {
