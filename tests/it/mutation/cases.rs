@@ -215,7 +215,7 @@ fn types() -> Vec<Case> {
                     .unwrap();
                 program.remove("maxLength");
                 program.insert("format".to_owned(), json!("int32"));
-            program.insert("minimum".to_owned(), json!(0));
+                program.insert("minimum".to_owned(), json!(0));
                 program.insert("maximum".to_owned(), json!(9));
             },
         ),
