@@ -13,7 +13,10 @@ use dropshot::{
     ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError, Path,
     RequestContext, ServerContext, SharedExtractor,
 };
-use http::{HeaderMap, Request, header::CONTENT_ENCODING};
+use http::{
+    HeaderMap, Request,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,8 +77,12 @@ async fn receive<O: Operation>(
 ) -> Result<Input<O>, Failure> {
     let (parts, body) = request.into_parts();
     if O::SECURED {
-        let who = context.tokens.check(&parts.headers)?;
-        context.rate.check(from, who)?;
+        let who = context.tokens.check(&parts.headers);
+        // Guesses at tokens count too: against the address that they come from.
+        context
+            .rate
+            .check(from, who.as_ref().ok().copied().flatten())?;
+        who?;
     }
     let bytes = if O::HAS_BODY {
         Some(read(&parts.headers, body, context.body_limit).await?)
@@ -97,21 +104,21 @@ async fn receive<O: Operation>(
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::Bytes, Failure> {
-    let encoding = headers
-        .get(CONTENT_ENCODING)
-        .map(http::HeaderValue::as_bytes);
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+    let identity =
+        |encoding: &http::HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(identity) {
         let message = "Content-Encoding must be identity: send the body as it is";
         return Err(Failure::new(415, ErrorCode::UnsupportedMediaType, message));
+    }
+    // Who asks before sending is spared sending in vain. Who does not ask is read up to the limit: a client that is
+    // cut off while it still writes may never see the answer.
+    if headers.contains_key(EXPECT) && announced(headers).is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
     }
     let collected = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::new(
-            413,
-            ErrorCode::ContentTooLarge,
-            format!("the body must be at most {limit} bytes long"),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(_)) => Err(invalid(vec![Fault::new(
             "/body",
             "the body could not be read to its end",
@@ -121,6 +128,15 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::By
             "the body did not arrive within 30 seconds",
         )])),
     }
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: usize) -> Failure {
+    let message = format!("the body must be at most {limit} bytes long");
+    Failure::new(413, ErrorCode::ContentTooLarge, message)
 }
 
 /// Checked values become types. What the schemas cannot say but the types ask for is a fault of the request too.
@@ -144,4 +160,52 @@ fn typed<O: Operation>(checked: Checked) -> Result<Input<O>, Failure> {
 
 fn place<'a, T: Deserialize<'a>>(value: &'a Value, pointer: &str) -> Result<T, Failure> {
     T::deserialize(value).map_err(|_| invalid(vec![Fault::new(pointer, "breaks the contract")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 8;
+
+    async fn status(headers: &[(http::HeaderName, &'static str)], body: &'static str) -> u16 {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, http::HeaderValue::from_static(value));
+        }
+        let read = read(&map, Body::from(body.to_owned()), LIMIT).await;
+        read.map_or_else(|failure| failure.status, |_| 200)
+    }
+
+    #[tokio::test]
+    async fn every_content_encoding_must_be_identity() {
+        let encoding = |value| (CONTENT_ENCODING, value);
+        assert_eq!(status(&[], "{}").await, 200);
+        assert_eq!(status(&[encoding("Identity")], "{}").await, 200);
+        assert_eq!(status(&[encoding("gzip")], "{}").await, 415);
+        assert_eq!(status(&[encoding("identity, gzip")], "{}").await, 415);
+        let twice = [encoding("identity"), encoding("gzip")];
+        assert_eq!(status(&twice, "{}").await, 415);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_the_limit() {
+        assert_eq!(status(&[], "12345678").await, 200);
+        assert_eq!(status(&[], "123456789").await, 413);
+    }
+
+    /// The body here is short: the announcement alone is refused, before anything is read.
+    #[tokio::test]
+    async fn who_asks_first_need_not_send_what_is_too_large() {
+        let asks = (EXPECT, "100-continue");
+        assert_eq!(
+            status(&[asks.clone(), (CONTENT_LENGTH, "9")], "1").await,
+            413
+        );
+        assert_eq!(
+            status(&[asks, (CONTENT_LENGTH, "8")], "12345678").await,
+            200
+        );
+        assert_eq!(status(&[(CONTENT_LENGTH, "9")], "1").await, 200);
+    }
 }
