@@ -5,8 +5,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::reply::Failure;
-use crate::contract::types::ErrorCode;
+use super::{error::unauthorized, reply::Failure};
 
 type Hash = [u8; 32];
 
@@ -53,10 +52,6 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 fn hash(token: &[u8]) -> Hash {
     Sha256::digest(token).into()
-}
-
-fn unauthorized(message: &str) -> Failure {
-    Failure::new(401, ErrorCode::Unauthorized, message).header("www-authenticate", "Bearer")
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! Owns what handlers and the extractor share.
 //! Must not know: operations.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use http::HeaderMap;
 use slog::{Logger, o};
 
-use super::{auth::Tokens, cors::Cors, rate::RateLimit, server::ApiConfig};
+use super::{auth::Tokens, cors::Cors, rate::RateLimit, reply::Failure, server::ApiConfig};
 use crate::{metrics::Metrics, store::Store, validation::Validator};
 
 /// What the server is built on.
@@ -54,6 +58,14 @@ impl ApiContext {
             log: log.new(o!("component" => "api")),
             ready,
         }
+    }
+
+    /// Lets a known caller in, not too often. Guesses at tokens count too: against the address that they come from.
+    pub(super) fn admit(&self, from: IpAddr, headers: &HeaderMap) -> Result<(), Failure> {
+        let who = self.tokens.check(headers);
+        let caller = who.as_ref().ok().copied().flatten();
+        self.rate.check(from, caller)?;
+        who.map(|_| ())
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -212,7 +212,7 @@ pub(crate) fn response<R: HttpResponse>(status: u16, description: &str) -> ApiEn
 
 /// The document that Dropshot emits for the registered operations.
 pub fn emitted() -> Result<Value, String> {
-    let description = super::server::description().map_err(|error| error.to_string())?;
+    let description = super::server::description(false).map_err(|error| error.to_string())?;
     let info = &contract::document()["info"];
     let version = contract::VERSION
         .parse()

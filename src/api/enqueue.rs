@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{
     context::ApiContext,
+    error::invalid,
     operation::{Input, Operation},
     operations::{CreateJob, CreateJobOk},
-    reply::{Failure, invalid},
+    reply::Failure,
     users::unknown,
 };
 use crate::{

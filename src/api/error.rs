@@ -1,12 +1,13 @@
-//! Owns every status code that an error of the domain becomes. The only place.
+//! Owns every status code that a failure becomes. The only place.
 //! Must not know: operations.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, time::Duration};
 
-use super::reply::{Failure, invalid};
+use super::reply::Failure;
 use crate::{
     contract::{types::ErrorCode, wire::WireError},
     error::Error,
+    model::Fault,
     store::StoreError,
 };
 
@@ -67,12 +68,66 @@ impl From<WireError> for Failure {
     }
 }
 
+/// The request breaks the contract: the first fault stands for all.
+pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
+    let message = match faults.as_slice() {
+        [] => "the request breaks the contract".to_owned(),
+        [only] => only.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more, see errors)", first.message, rest.len()),
+    };
+    Failure {
+        faults,
+        ..Failure::new(400, ErrorCode::InvalidRequest, message)
+    }
+}
+
+pub(super) fn unauthorized(message: &str) -> Failure {
+    Failure::new(401, ErrorCode::Unauthorized, message).header("www-authenticate", "Bearer")
+}
+
+/// `limit` in bytes.
+pub(super) fn too_large(limit: usize) -> Failure {
+    let message = format!("the body must be at most {limit} bytes long");
+    Failure::new(413, ErrorCode::ContentTooLarge, message)
+}
+
+pub(super) fn encoded() -> Failure {
+    let message = "Content-Encoding must be identity: send the body as it is";
+    Failure::new(415, ErrorCode::UnsupportedMediaType, message)
+}
+
+/// `wait` is told in whole seconds, rounded up: that is what Retry-After can say.
+pub(super) fn too_often(wait: Duration) -> Failure {
+    let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
+    let message = "too many requests: come back later";
+    Failure::new(429, ErrorCode::RateLimited, message).header("retry-after", seconds)
+}
+
+pub(super) fn panicked(text: &str) -> Failure {
+    Failure::new(500, ErrorCode::Internal, INTERNAL).because(format!("it panicked: {text}"))
+}
+
+pub(super) fn stopping() -> Failure {
+    Failure::new(503, ErrorCode::Unavailable, "the server is stopping").header("retry-after", "5")
+}
+
+/// The health operation has a body of its own.
+pub(super) fn unhealthy(what: &'static str, error: &StoreError) -> Failure {
+    let body = serde_json::json!({ "status": "unhealthy", "error": what });
+    Failure {
+        body: Some(Box::new(body)),
+        ..Failure::new(503, ErrorCode::Unavailable, what)
+    }
+    .header("retry-after", "1")
+    .because(chain(error))
+}
+
 pub(super) fn not_found() -> Failure {
     Failure::new(404, ErrorCode::NotFound, "there is no such thing")
 }
 
 /// An error and its causes, each once.
-pub(super) fn chain(error: &dyn StdError) -> String {
+fn chain(error: &dyn StdError) -> String {
     let mut chain = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -23,11 +23,11 @@ use serde_json::Value;
 
 use super::{
     context::ApiContext,
-    operation::{Input, Operation},
-    reply::{Failure, invalid},
+    error::{encoded, invalid, too_large},
+    operation::{Input, Operation, contained},
+    reply::Failure,
 };
 use crate::{
-    contract::types::ErrorCode,
     model::Fault,
     validation::{Checked, RawRequest},
 };
@@ -57,7 +57,8 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
             .map(|path| path.into_inner().into_iter().collect())
             .unwrap_or_default();
         let from = rqctx.request.remote_addr().ip();
-        let input = receive::<O>(context, from, &path, request).await;
+        let input = receive::<O>(context, from, &path, request);
+        let input = contained(&context.metrics, input).await;
         Ok(Self { input, began })
     }
 
@@ -77,12 +78,7 @@ async fn receive<O: Operation>(
 ) -> Result<Input<O>, Failure> {
     let (parts, body) = request.into_parts();
     if O::SECURED {
-        let who = context.tokens.check(&parts.headers);
-        // Guesses at tokens count too: against the address that they come from.
-        context
-            .rate
-            .check(from, who.as_ref().ok().copied().flatten())?;
-        who?;
+        context.admit(from, &parts.headers)?;
     }
     let bytes = if O::HAS_BODY {
         Some(read(&parts.headers, body, context.body_limit).await?)
@@ -107,8 +103,7 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::By
     let identity =
         |encoding: &http::HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(identity) {
-        let message = "Content-Encoding must be identity: send the body as it is";
-        return Err(Failure::new(415, ErrorCode::UnsupportedMediaType, message));
+        return Err(encoded());
     }
     // Who asks before sending is spared sending in vain. Who does not ask is read up to the limit: a client that is
     // cut off while it still writes may never see the answer.
@@ -132,11 +127,6 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::By
 
 fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn too_large(limit: usize) -> Failure {
-    let message = format!("the body must be at most {limit} bytes long");
-    Failure::new(413, ErrorCode::ContentTooLarge, message)
 }
 
 /// Checked values become types. What the schemas cannot say but the types ask for is a fault of the request too.

@@ -3,7 +3,7 @@
 
 use super::{
     context::ApiContext,
-    error::chain,
+    error::{stopping, unhealthy},
     operation::Input,
     operations::{
         GetHealth, GetHealthOk, GetLiveness, GetLivenessOk, GetReadiness, GetReadinessOk,
@@ -14,7 +14,6 @@ use super::{
 use crate::{
     contract::{self, types, wire::WireError},
     model::JobCounts,
-    store::StoreError,
 };
 
 /// The seed's answer, in its two shapes.
@@ -41,16 +40,6 @@ pub(super) async fn get_health(
     }))
 }
 
-fn unhealthy(what: &str, error: &StoreError) -> Failure {
-    let body = serde_json::json!({ "status": "unhealthy", "error": what });
-    Failure {
-        body: Some(Box::new(body)),
-        ..Failure::new(503, types::ErrorCode::Unavailable, what)
-    }
-    .header("retry-after", "1")
-    .because(chain(error))
-}
-
 pub(super) async fn get_liveness(
     _: &ApiContext,
     _: Input<GetLiveness>,
@@ -65,8 +54,7 @@ pub(super) async fn get_readiness(
     _: Input<GetReadiness>,
 ) -> Result<GetReadinessOk, Failure> {
     if !context.is_ready() {
-        let stopping = Failure::new(503, types::ErrorCode::Unavailable, "the server is stopping");
-        return Err(stopping.header("retry-after", "5"));
+        return Err(stopping());
     }
     context.store.ping().await?;
     Ok(GetReadinessOk::ok(&types::Readiness {

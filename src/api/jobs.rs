@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     context::ApiContext,
     error::not_found,
-    operation::Input,
+    operation::{Input, Operation},
     operations::{
         CancelJob, CancelJobOk, DeleteJob, DeleteJobOk, GetJob, GetJobOk, GetJobStats,
         GetJobStatsOk, ListJobAttempts, ListJobAttemptsOk, ListJobTypes, ListJobTypesOk, ListJobs,
         ListJobsOk, RetryJob, RetryJobOk,
     },
-    page::Page,
+    page::{self, Page},
     reply::Failure,
     users::row,
 };
@@ -80,6 +80,10 @@ struct Filter {
     job_type: Option<String>,
 }
 
+impl page::Filter for Filter {
+    const LIST: &'static str = ListJobs::ID;
+}
+
 pub(super) async fn list_jobs(
     context: &ApiContext,
     input: Input<ListJobs>,
@@ -100,9 +104,9 @@ pub(super) async fn list_jobs(
         job_type: page.filter.job_type.clone(),
     };
     let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
-    let jobs = context.store.job_list(filter, page.before, limit).await?;
-    let full = jobs.len() == limit;
-    let next_page = jobs.last().filter(|_| full).map(|job| page.after(job.id));
+    let jobs = context.store.job_list(filter, page.before, limit + 1);
+    let mut jobs = jobs.await?;
+    let next_page = page.cut(&mut jobs, limit, |job| job.id);
     let items = jobs.iter().map(wire::job).collect::<Result<_, _>>()?;
     Ok(ListJobsOk::ok(&types::JobPage { items, next_page }))
 }

@@ -18,6 +18,7 @@ mod extract;
 mod handlers;
 mod health;
 mod jobs;
+mod log;
 mod operation;
 mod page;
 mod rate;

@@ -16,10 +16,11 @@ use slog::{error, info};
 
 use super::{
     context::ApiContext,
+    error::panicked,
     extract::Received,
     reply::{Failure, Reply},
 };
-use crate::contract::types::ErrorCode;
+use crate::metrics::Metrics;
 
 /// One operation of the contract. Implemented by generated markers only.
 pub(crate) trait Operation: Send + Sync + 'static {
@@ -68,13 +69,7 @@ where
     let context = request.context();
     let Received { input, began } = received;
     let outcome = match input {
-        Ok(input) => {
-            let run = AssertUnwindSafe(handler(Arc::clone(context), input)).catch_unwind();
-            run.await.unwrap_or_else(|panic| {
-                context.metrics.panicked("api");
-                Err(panicked(panic.as_ref()))
-            })
-        }
+        Ok(input) => contained(&context.metrics, handler(Arc::clone(context), input)).await,
         Err(failure) => Err(failure),
     };
     let reply = match outcome {
@@ -118,17 +113,18 @@ fn failed<O: Operation>(
     failure.into_reply(&request.request_id)
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic");
-    Failure::new(
-        500,
-        ErrorCode::Internal,
-        "the server failed; its log has it under the request_id",
-    )
-    .because(format!("the handler panicked: {text}"))
+/// A panic is a failure like any other: Dropshot by itself would hang up without an answer.
+pub(super) async fn contained<T>(
+    metrics: &Metrics,
+    run: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let outcome = AssertUnwindSafe(run).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| {
+        metrics.panicked("api");
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(panicked(text.unwrap_or("without a word")))
+    })
 }
 
 /// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own
@@ -202,4 +198,32 @@ pub(super) fn endpoint<O: Operation>(
 ) -> ApiEndpoint<Arc<ApiContext>> {
     endpoint.extension_mode = O::extension();
     endpoint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_counted_failure_that_keeps_its_words_for_the_log() {
+        let metrics = Metrics::default();
+        let name = "ada";
+        let run = async { panic!("secret of {name}") };
+        let failure = contained::<()>(&metrics, run).await.unwrap_err();
+        assert_eq!(failure.status, 500);
+        assert!(failure.cause.as_deref().unwrap().contains("secret of ada"));
+        assert!(!failure.message.contains("secret"));
+        let counted = metrics.encode(&[]);
+        assert!(
+            counted.contains(r#"panics_total{component="api"} 1"#),
+            "{counted}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_does_not_panic_passes() {
+        let metrics = Metrics::default();
+        assert_eq!(contained(&metrics, async { Ok(7) }).await.unwrap(), 7);
+        assert!(!metrics.encode(&[]).contains("panics_total{"));
+    }
 }

@@ -12,8 +12,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use super::{auth::Caller, reply::Failure};
-use crate::contract::types::ErrorCode;
+use super::{auth::Caller, error::too_often, reply::Failure};
 
 /// After so many requests, callers that have been quiet for a while are forgotten: memory follows who calls now.
 const SWEEP: u32 = 4096;
@@ -46,17 +45,7 @@ impl RateLimit {
             buckets.limiter.retain_recent();
         }
         let checked = buckets.limiter.check_key(&(network(from), caller));
-        checked.map_err(|refused| {
-            let wait = refused.wait_time_from(DefaultClock::default().now());
-            // Whole seconds, rounded up: that is what Retry-After can say.
-            let seconds = wait.as_millis().div_ceil(1000).max(1);
-            Failure::new(
-                429,
-                ErrorCode::RateLimited,
-                "too many requests: come back later",
-            )
-            .header("retry-after", seconds.to_string())
-        })
+        checked.map_err(|refused| too_often(refused.wait_time_from(DefaultClock::default().now())))
     }
 }
 

@@ -144,16 +144,3 @@ impl Failure {
         }
     }
 }
-
-/// The sentence for a request with these faults: the first one stands for all.
-pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
-    let message = match faults.as_slice() {
-        [] => "the request breaks the contract".to_owned(),
-        [only] => only.message.clone(),
-        [first, rest @ ..] => format!("{} (and {} more, see errors)", first.message, rest.len()),
-    };
-    Failure {
-        faults,
-        ..Failure::new(400, ErrorCode::InvalidRequest, message)
-    }
-}

@@ -11,6 +11,7 @@ use slog::{Drain, Level, LevelFilter, Logger, o};
 
 use super::{
     context::{ApiContext, Parts},
+    log::WithoutUri,
     operations, unpublished,
 };
 use crate::contract;
@@ -74,11 +75,15 @@ impl ApiServer {
 }
 
 /// Every operation of the contract, and what is served beside it.
-pub(super) fn description() -> Result<ApiDescription<Arc<ApiContext>>, ApiDescriptionRegisterError>
-{
+pub(super) fn description(
+    preflights: bool,
+) -> Result<ApiDescription<Arc<ApiContext>>, ApiDescriptionRegisterError> {
     let mut description = ApiDescription::new().tag_config(tags());
     operations::register(&mut description)?;
     unpublished::register(&mut description)?;
+    if preflights {
+        unpublished::register_preflights(&mut description)?;
+    }
     Ok(description)
 }
 
@@ -109,16 +114,18 @@ pub async fn serve(
     log: &Logger,
 ) -> Result<ApiServer, ApiStartError> {
     let context = Arc::new(ApiContext::new(&config, parts, log));
+    let description = description(!context.cors.is_off())?;
     let settings = ConfigDropshot {
         bind_address: config.bind,
         default_request_body_max_bytes: config.body_limit,
         default_handler_task_mode: HandlerTaskMode::Detached,
         ..ConfigDropshot::default()
     };
-    // Dropshot's own line per request repeats ours, and has query values in it.
-    let quiet = LevelFilter::new(log.new(o!("component" => "dropshot")), Level::Warning);
+    // Dropshot's own line per request repeats ours.
+    let quiet = WithoutUri(log.new(o!("component" => "dropshot")));
+    let quiet = LevelFilter::new(quiet, Level::Warning);
     let quiet = Logger::root(quiet.fuse(), o!());
-    let server = ServerBuilder::new(description()?, context, quiet)
+    let server = ServerBuilder::new(description, context, quiet)
         .config(settings)
         .start()
         .map_err(|source| ApiStartError::Listen {

@@ -1,7 +1,7 @@
 //! Owns what is served beside the contract: metrics, the document and a page to read it, CORS preflights.
 //! None of it is JSON of the contract's, so none of it is in the document.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use dropshot::{
     ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointVersions, Body, HttpError,
@@ -31,12 +31,17 @@ pub(super) fn register(
     description.register(hidden("docs", Method::GET, "/docs", docs))?;
     description.register(hidden("docs_script", Method::GET, "/docs.js", script))?;
     description.register(hidden("docs_style", Method::GET, "/docs.css", style))?;
-    let mut paths: Vec<_> = contract::OPERATIONS
+    Ok(())
+}
+
+/// An OPTIONS for each path. Only where there are origins: without them the method is not known, as for any other.
+pub(super) fn register_preflights(
+    description: &mut ApiDescription<Arc<ApiContext>>,
+) -> Result<(), ApiDescriptionRegisterError> {
+    let paths: BTreeSet<_> = contract::OPERATIONS
         .iter()
         .map(|operation| operation.path)
         .collect();
-    paths.sort_unstable();
-    paths.dedup();
     for path in paths {
         description.register(preflight_of(path))?;
     }
@@ -112,6 +117,10 @@ async fn preflight(request: Request) -> Result<Response<Body>, HttpError> {
 
 async fn metrics(request: Request) -> Result<Response<Body>, HttpError> {
     let context = request.context();
+    let from = request.request.remote_addr().ip();
+    if let Err(failure) = context.admit(from, request.request.headers()) {
+        return Ok(failure.into_reply(&request.request_id).into_response());
+    }
     // Without the database there are no counts, and all other metrics still matter.
     let counts = context.store.job_counts().await.unwrap_or_default();
     text(

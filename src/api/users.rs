@@ -8,20 +8,21 @@ use serde_json::{Map, Value};
 
 use super::{
     context::ApiContext,
-    error::not_found,
-    etag::{etag, expected},
-    operation::Input,
+    error::{invalid, not_found},
+    etag::{Expected, etag, expected},
+    operation::{Input, Operation},
     operations::{
         CreateUser, CreateUserOk, DeleteUser, DeleteUserOk, GetUser, GetUserOk, ListUsers,
         ListUsersOk, UpdateUser, UpdateUserOk,
     },
-    page::Page,
-    reply::{Failure, invalid},
+    page::{self, Page},
+    reply::Failure,
 };
 use crate::{
     contract::{types, wire},
     model::{Fault, NewUser, UserChange, UserFilter},
     processors::user_created,
+    store::StoreError,
 };
 
 pub(super) async fn create_user(
@@ -70,7 +71,8 @@ pub(super) async fn update_user(
         return Err(unknown(&additional, "/body"));
     }
     let id = row(input.path.id).ok_or_else(not_found)?;
-    let version = expected(input.header.if_match.as_deref().map(String::as_str))?;
+    let if_match = input.header.if_match.as_deref().map(String::as_str);
+    let version = version(context, id, if_match).await?;
     let patch = input.body;
     let cleared = |name: &str| {
         input
@@ -101,7 +103,8 @@ pub(super) async fn delete_user(
     input: Input<DeleteUser>,
 ) -> Result<DeleteUserOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
-    let version = expected(input.header.if_match.as_deref().map(String::as_str))?;
+    let if_match = input.header.if_match.as_deref().map(String::as_str);
+    let version = version(context, id, if_match).await?;
     context.store.user_delete(id, version).await?;
     Ok(DeleteUserOk::no_content())
 }
@@ -111,6 +114,10 @@ pub(super) async fn delete_user(
 struct Filter {
     email: Option<String>,
     is_active: Option<bool>,
+}
+
+impl page::Filter for Filter {
+    const LIST: &'static str = ListUsers::ID;
 }
 
 pub(super) async fn list_users(
@@ -128,14 +135,33 @@ pub(super) async fn list_users(
         is_active: page.filter.is_active,
     };
     let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
-    let users = context.store.user_list(filter, page.before, limit).await?;
-    let full = users.len() == limit;
-    let next_page = users
-        .last()
-        .filter(|_| full)
-        .map(|user| page.after(user.id));
+    let users = context.store.user_list(filter, page.before, limit + 1);
+    let mut users = users.await?;
+    let next_page = page.cut(&mut users, limit, |user| user.id);
     let items = users.iter().map(wire::user).collect::<Result<_, _>>()?;
     Ok(ListUsersOk::ok(&types::UserPage { items, next_page }))
+}
+
+/// The version that a change must find; `None` when any will do. Of several, the one that is stored now: should it
+/// change until then, the store refuses.
+async fn version(
+    context: &ApiContext,
+    id: i64,
+    if_match: Option<&str>,
+) -> Result<Option<i64>, Failure> {
+    let versions = match expected(if_match)? {
+        Expected::Any => return Ok(None),
+        Expected::OneOf(versions) => versions,
+    };
+    if let [only] = versions[..] {
+        return Ok(Some(only));
+    }
+    let user = context.store.user_get(id).await?.ok_or_else(not_found)?;
+    if versions.contains(&user.version) {
+        Ok(Some(user.version))
+    } else {
+        Err(StoreError::VersionMismatch.into())
+    }
 }
 
 /// The row that an id of the wire names; `None` beyond what a row can have.
