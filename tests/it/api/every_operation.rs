@@ -1,0 +1,184 @@
+//! The generated client calls each operation of the contract once; the server's own count says which were served.
+
+use std::collections::BTreeSet;
+
+use lockstep::{contract::OPERATIONS, validation::Mode};
+use lockstep_client::{Client, types};
+
+use crate::support::server::TestServer;
+
+#[tokio::test]
+async fn the_client_calls_every_operation() {
+    let server = TestServer::start(Mode::Strict).await;
+    let client = server.client();
+    health(&client).await;
+    users(&client).await;
+    enqueue(&client).await;
+    jobs(&client).await;
+    assert_eq!(
+        served(&server),
+        OPERATIONS.iter().map(|one| one.id.to_owned()).collect()
+    );
+    server.close().await;
+}
+
+/// The operations that the server counted as answered with success.
+fn served(server: &TestServer) -> BTreeSet<String> {
+    let text = server.metrics.encode(&[]);
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("http_requests_total{operation=\""));
+    let found = lines.filter_map(|line| line.split_once('"'));
+    found
+        .filter(|(_, rest)| rest.starts_with(",status=\"2"))
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+async fn health(client: &Client) {
+    let health = client.get_health().send().await.unwrap().into_inner();
+    assert_eq!(health.status, types::HealthStatus::Healthy);
+    assert_eq!(
+        (
+            health.jobs.pending,
+            health.jobs.processing,
+            health.jobs.failed
+        ),
+        (0, 0, 0)
+    );
+    client.get_liveness().send().await.unwrap();
+    client.get_readiness().send().await.unwrap();
+    let version = client.get_version().send().await.unwrap().into_inner();
+    assert_eq!(version.contract.as_str(), lockstep::contract::VERSION);
+}
+
+async fn users(client: &Client) {
+    let ada = client
+        .create_user()
+        .body_map(|body| body.email("ada@example.com").age(types::UserAge(36)));
+    let created = ada.send().await.unwrap();
+    let id = created.id;
+    assert_eq!(
+        created.headers()["location"],
+        format!("/users/{id}").as_str()
+    );
+    assert!(created.is_active);
+    let fetched = client.get_user().id(id).send().await.unwrap();
+    assert_eq!(*fetched, *created);
+    let change = client.update_user().id(id).if_match(etag(&fetched));
+    let changed = change
+        .body_map(|body| body.age(types::UserAge(37)))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(changed.age, types::UserAge(37));
+    let page = client
+        .list_users()
+        .email("ADA@example.com")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.items, std::slice::from_ref(&*changed));
+    client
+        .delete_user()
+        .id(id)
+        .if_match(etag(&changed))
+        .send()
+        .await
+        .unwrap();
+    assert!(client.get_user().id(id).send().await.is_err());
+}
+
+fn etag<T>(answer: &lockstep_client::ResponseValue<T>) -> String {
+    answer.headers()["etag"].to_str().unwrap().to_owned()
+}
+
+async fn enqueue(client: &Client) {
+    let job = client
+        .enqueue_data_analysis()
+        .priority(types::JobPriority(9));
+    let job = job.body_map(|body| body).send().await.unwrap();
+    assert_eq!(
+        (job.job_type.as_str(), job.priority.0),
+        ("data_analysis", 9)
+    );
+    let job = client
+        .enqueue_data_export()
+        .max_retries(types::JobMaxRetries(0));
+    let job = job
+        .body_map(|body| body.formats([types::ExportFormat::Csv]))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (job.job_type.as_str(), job.max_retries.0),
+        ("data_export", 0)
+    );
+    let payload: types::EmailNotificationPayload = serde_json::from_value(serde_json::json!({
+        "message": "hi", "recipients": ["ada@example.com"],
+    }))
+    .unwrap();
+    let job = client
+        .enqueue_email_notification()
+        .body(payload)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(job.payload["recipients"], "[masked]");
+    let payload: types::UserCreatedPayload = serde_json::from_value(serde_json::json!({
+        "user_id": 1,
+        "user_data": {"id": 1, "email": "ada@example.com", "age": 36, "is_active": true},
+    }))
+    .unwrap();
+    let job = client
+        .enqueue_user_created()
+        .body(payload)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        job.headers()["location"],
+        format!("/jobs/{}", job.id).as_str()
+    );
+}
+
+async fn jobs(client: &Client) {
+    let request: types::JobRequest =
+        serde_json::from_value(serde_json::json!({"job_type": "data_analysis", "payload": {}}))
+            .unwrap();
+    let job = client
+        .create_job()
+        .body(request)
+        .send()
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(*client.get_job().id(job.id).send().await.unwrap(), job);
+    let cancelled = client.cancel_job().id(job.id).send().await.unwrap();
+    assert_eq!(cancelled.status, types::JobStatus::Cancelled);
+    let again = client.retry_job().id(job.id).send().await.unwrap();
+    assert_eq!(again.status, types::JobStatus::Pending);
+    assert!(
+        client
+            .list_job_attempts()
+            .id(job.id)
+            .send()
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let page = client
+        .list_jobs()
+        .job_type("data_analysis")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.items.len(), 2);
+    client.delete_job().id(job.id).send().await.unwrap();
+    let stats = client.get_job_stats().send().await.unwrap();
+    // One per typed operation, and the user's own.
+    assert_eq!(stats.total.pending, 5);
+    let declared = client.list_job_types().send().await.unwrap();
+    assert_eq!(declared.items.len(), lockstep::contract::POLICIES.len());
+}

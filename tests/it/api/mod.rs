@@ -1,0 +1,10 @@
+//! HTTP as its callers see it: a real server on port 0 with a database of its own.
+
+mod access; // tokens, rate limits, CORS, what is served beside the contract
+mod bodies; // sizes, encodings, content types, hostile bodies, the three modes
+mod connections; // requests that never end, and a stop that does
+mod every_operation; // each operation of the contract, by the generated client
+mod health; // the seed's answers
+mod jobs; // enqueueing, lists, states
+mod pages; // lists in pages, their tokens
+mod users; // users, their versions
