@@ -90,6 +90,12 @@ fn job_types_and_document() {
 }
 
 #[test]
+fn operations_of_the_server() {
+    let files = generator::contract(&generator::load(SMALL).unwrap()).unwrap();
+    compare("small.operations.rs", &files["operations.rs"]);
+}
+
+#[test]
 fn the_output_is_the_same_each_time() {
     let spec = generator::load(SMALL).unwrap();
     assert_eq!(
