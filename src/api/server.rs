@@ -82,7 +82,7 @@ pub(super) fn description(
     operations::register(&mut description)?;
     unpublished::register(&mut description)?;
     if preflights {
-        unpublished::register_preflights(&mut description)?;
+        operations::register_preflights(&mut description)?;
     }
     Ok(description)
 }

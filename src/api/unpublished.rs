@@ -1,15 +1,21 @@
 //! Owns what is served beside the contract: metrics, the document and a page to read it, CORS preflights.
 //! None of it is JSON of the contract's, so none of it is in the document.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{marker::PhantomData, sync::Arc};
 
+use async_trait::async_trait;
 use dropshot::{
-    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointVersions, Body, HttpError,
-    RequestContext,
+    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointBodyContentType,
+    ApiEndpointVersions, Body, ExclusiveExtractor, ExtensionMode, ExtractorMetadata, HttpError,
+    RequestContext, ServerContext,
 };
 use http::{Method, Response, StatusCode};
 
-use super::context::ApiContext;
+use super::{
+    context::ApiContext,
+    document::{Holder, Place},
+    operation::Operation,
+};
 use crate::contract;
 
 type Request = RequestContext<Arc<ApiContext>>;
@@ -34,20 +40,6 @@ pub(super) fn register(
     Ok(())
 }
 
-/// An OPTIONS for each path. Only where there are origins: without them the method is not known, as for any other.
-pub(super) fn register_preflights(
-    description: &mut ApiDescription<Arc<ApiContext>>,
-) -> Result<(), ApiDescriptionRegisterError> {
-    let paths: BTreeSet<_> = contract::OPERATIONS
-        .iter()
-        .map(|operation| operation.path)
-        .collect();
-    for path in paths {
-        description.register(preflight_of(path))?;
-    }
-    Ok(())
-}
-
 fn hidden<F, Fut>(id: &str, method: Method, path: &str, handler: F) -> ApiEndpoint<Arc<ApiContext>>
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
@@ -65,36 +57,48 @@ where
     .visible(false)
 }
 
-/// The path's variables do not matter to a preflight, but Dropshot wants them taken.
-fn preflight_of(path: &str) -> ApiEndpoint<Arc<ApiContext>> {
+/// The OPTIONS of a path, which `O` is an operation of. Registered only where there are origins: without them the method
+/// is not known, as for any other.
+pub(super) fn preflight<O: Operation>(path: &str) -> ApiEndpoint<Arc<ApiContext>> {
     let id = format!(
         "options_{}",
         path.replace(|c: char| !c.is_alphanumeric(), "_")
     );
-    if path.contains('{') {
-        let json = dropshot::CONTENT_TYPE_JSON;
-        let handler = |request: Request, _: dropshot::Path<Variables>| preflight(request);
-        ApiEndpoint::new(
-            id,
-            handler,
-            Method::OPTIONS,
-            json,
-            path,
-            ApiEndpointVersions::All,
-        )
-        .visible(false)
-    } else {
-        hidden(&id, Method::OPTIONS, path, preflight)
+    let json = dropshot::CONTENT_TYPE_JSON;
+    let handler =
+        |request: Request, _: Variables<O>| async move { Ok::<_, HttpError>(allow(&request)) };
+    ApiEndpoint::new(
+        id,
+        handler,
+        Method::OPTIONS,
+        json,
+        path,
+        ApiEndpointVersions::All,
+    )
+    .visible(false)
+}
+
+/// A path's variables. They do not matter to a preflight, but Dropshot wants them taken, by their names.
+struct Variables<O>(PhantomData<O>);
+
+#[async_trait]
+impl<O: Operation> ExclusiveExtractor for Variables<O> {
+    async fn from_request<Context: ServerContext>(
+        _: &RequestContext<Context>,
+        _: http::Request<Body>,
+    ) -> Result<Self, HttpError> {
+        Ok(Self(PhantomData))
+    }
+
+    fn metadata(_: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        ExtractorMetadata {
+            extension_mode: ExtensionMode::None,
+            parameters: Place::<O, dropshot::Path<Holder>>::parameters(),
+        }
     }
 }
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Variables {
-    #[serde(rename = "id")]
-    _id: String,
-}
-
-async fn preflight(request: Request) -> Result<Response<Body>, HttpError> {
+fn allow(request: &Request) -> Response<Body> {
     let cors = &request.context().cors;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -112,7 +116,7 @@ async fn preflight(request: Request) -> Result<Response<Body>, HttpError> {
             headers.insert(name, http::HeaderValue::from_static(value));
         }
     }
-    Ok(response)
+    response
 }
 
 async fn metrics(request: Request) -> Result<Response<Body>, HttpError> {

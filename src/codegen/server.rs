@@ -2,6 +2,8 @@
 //! operation, success types, registration. Operations that declare a job type are whole: no handler is wanted.
 //! Must not know: how a request is read or answered (src/api).
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -20,6 +22,12 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
         .filter(|operation| operation.job.is_none())
         .map(method);
     let registrations = spec.operations.iter().map(registration);
+    let mut paths = BTreeSet::new();
+    let first_of_path = spec
+        .operations
+        .iter()
+        .filter(|operation| paths.insert(&operation.path));
+    let preflights = first_of_path.map(preflight);
     let tokens = quote! {
         use super::{
             context::ApiContext,
@@ -47,6 +55,14 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
             description: &mut dropshot::ApiDescription<std::sync::Arc<ApiContext>>,
         ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
             #(#registrations)*
+            Ok(())
+        }
+
+        /// What a browser asks before a page's script may call: OPTIONS of every path.
+        pub(super) fn register_preflights(
+            description: &mut dropshot::ApiDescription<std::sync::Arc<ApiContext>>,
+        ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
+            #(#preflights)*
             Ok(())
         }
     };
@@ -301,6 +317,13 @@ fn registration(operation: &Operation) -> TokenStream {
             .tag(#tag),
         ))?;
     }
+}
+
+/// Any operation of a path knows the path's variables, which Dropshot wants named.
+fn preflight(operation: &Operation) -> TokenStream {
+    let marker = marker(operation);
+    let path = &operation.path;
+    quote! { description.register(super::unpublished::preflight::<#marker>(#path))?; }
 }
 
 fn marker(operation: &Operation) -> Ident {

@@ -336,3 +336,15 @@ pub(super) fn register(
         )?;
     Ok(())
 }
+/// What a browser asks before a page's script may call: OPTIONS of every path.
+pub(super) fn register_preflights(
+    description: &mut dropshot::ApiDescription<std::sync::Arc<ApiContext>>,
+) -> Result<(), dropshot::ApiDescriptionRegisterError> {
+    description.register(super::unpublished::preflight::<CreateThing>("/things"))?;
+    description.register(super::unpublished::preflight::<DeleteThing>("/things/{id}"))?;
+    description
+        .register(
+            super::unpublished::preflight::<EnqueuePaintThing>("/enqueue/paint_thing"),
+        )?;
+    Ok(())
+}
