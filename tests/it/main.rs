@@ -10,6 +10,7 @@ mod cli; // the binary as a user runs it
 mod codegen; // golden outputs and refusals of the generator
 mod config; // layers, messages, refusals
 mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid
+mod durability; // what got a 2xx survives kill -9, real processes
 mod mail; // SMTP against a real server on loopback
 mod mutation; // each of many changes to the contract is caught by the generator, the compiler or the release check
 mod processors; // the four job types, end to end

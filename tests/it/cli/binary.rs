@@ -12,37 +12,37 @@ use serde_json::Value;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lockstep");
 
 /// A folder in which the program is run.
-pub(super) struct Home {
+pub(crate) struct Home {
     folder: tempfile::TempDir,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) code: i32,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Home {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn write(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, content).unwrap();
         path
     }
 
     /// The program in this folder, without the settings of whoever runs the tests.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .args(arguments)
@@ -52,11 +52,11 @@ impl Home {
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with(arguments, &[], "")
     }
 
-    pub(super) fn run_with(
+    pub(crate) fn run_with(
         &self,
         arguments: &[&str],
         variables: &[(&str, &str)],
@@ -81,7 +81,16 @@ impl Home {
     }
 
     /// Starts a process that goes on, and waits until it says that it is ready.
-    pub(super) fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
+    pub(crate) fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
+        self.start_telling(arguments, variables).0
+    }
+
+    /// The same, with the record that says so.
+    pub(crate) fn start_telling(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Process, Value) {
         let mut child = self
             .command(arguments)
             .envs(variables.iter().copied())
@@ -92,34 +101,34 @@ impl Home {
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut process = Process { child, log };
-        process.wait_for(|record| record.get("listening").is_some());
-        process
+        let ready = process.wait_for(|record| record.get("listening").is_some());
+        (process, ready)
     }
 }
 
 impl Outcome {
     /// Fails unless the command ended with this code.
     #[track_caller]
-    pub(super) fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         self
     }
 
     /// Fails unless the command said this on stderr.
     #[track_caller]
-    pub(super) fn saying(self, words: &str) -> Self {
+    pub(crate) fn saying(self, words: &str) -> Self {
         assert!(self.stderr.contains(words), "{words} in {self:#?}");
         self
     }
 
     #[track_caller]
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 }
 
 /// A process that goes on until it is told to stop. Killed when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     log: BufReader<ChildStderr>,
 }
@@ -127,7 +136,7 @@ pub(super) struct Process {
 impl Process {
     /// The next log record that passes. Fails when the process ends before.
     #[track_caller]
-    pub(super) fn wait_for(&mut self, passes: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&mut self, passes: impl Fn(&Value) -> bool) -> Value {
         let mut seen = String::new();
         loop {
             let start = seen.len();
@@ -142,7 +151,7 @@ impl Process {
     }
 
     /// Sends a signal by name, such as TERM.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .arg(format!("-{name}"))
             .arg(self.child.id().to_string())
@@ -152,7 +161,7 @@ impl Process {
     }
 
     /// Waits for the end; answers the exit code, `None` when a signal ended it.
-    pub(super) fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

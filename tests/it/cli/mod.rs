@@ -1,6 +1,6 @@
 //! Owns testing the binary as a user runs it: real processes in folders of their own.
 
-mod binary; // running the program and reading what it says
+pub(crate) mod binary; // running the program and reading what it says
 mod documents; // spec, config, help, completions: commands without a database
 mod operators; // jobs, users, doctor, backup, migrate on a database
 mod processes; // workers: ready, stop, kill

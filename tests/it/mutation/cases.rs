@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::edit::{at, drop_item, remove, rename, set};
+
 /// What must catch a mutation.
 #[derive(Clone, Copy)]
 pub(super) enum Caught {
@@ -22,38 +24,6 @@ pub(super) struct Case {
 
 fn case(name: &'static str, by: Caught, mutate: fn(&mut Value)) -> Case {
     Case { name, by, mutate }
-}
-
-fn at<'a>(document: &'a mut Value, pointer: &str) -> &'a mut Value {
-    document
-        .pointer_mut(pointer)
-        .unwrap_or_else(|| panic!("the contract has no {pointer}"))
-}
-
-fn set(document: &mut Value, pointer: &str, value: Value) {
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    at(document, parent)[&key.replace("~1", "/")] = value;
-}
-
-fn remove(document: &mut Value, pointer: &str) -> Value {
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let object = at(document, parent).as_object_mut().unwrap();
-    object
-        .remove(&key.replace("~1", "/"))
-        .unwrap_or_else(|| panic!("the contract has no {pointer}"))
-}
-
-fn rename(document: &mut Value, pointer: &str, new_key: &str) {
-    let (parent, _) = pointer.rsplit_once('/').unwrap();
-    let value = remove(document, pointer);
-    at(document, parent)[&new_key.replace("~1", "/")] = value;
-}
-
-fn drop_item(document: &mut Value, pointer: &str, item: &str) {
-    at(document, pointer)
-        .as_array_mut()
-        .unwrap()
-        .retain(|value| value != item);
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -5,6 +5,7 @@
 //! copy shares this build's target folder, so that only Lockstep's own two crates are compiled again.
 
 mod cases;
+mod edit;
 mod workspace;
 
 use cases::{Caught, cases};

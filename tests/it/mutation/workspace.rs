@@ -32,8 +32,15 @@ pub(super) struct Check {
 }
 
 impl MutantWorkspace {
+    /// Beside this test's own build: its compiled dependencies are linked in, so that a mutant compiles Lockstep's two
+    /// crates only. Not the same folder: cargo takes packages of one name in two places for the same.
     pub(super) fn create() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        let built = target_folder();
+        let root = tempfile::tempdir_in(&built).unwrap();
+        for folder in ["deps", "build", ".fingerprint"] {
+            let to = root.path().join("target/debug").join(folder);
+            link(&built.join("debug").join(folder), &to);
+        }
         for source in SOURCES {
             copy(
                 &Path::new(env!("CARGO_MANIFEST_DIR")).join(source),
@@ -65,7 +72,7 @@ impl MutantWorkspace {
                 "never",
             ])
             .current_dir(self.root.path())
-            .env("CARGO_TARGET_DIR", target_folder())
+            .env("CARGO_TARGET_DIR", self.root.path().join("target"))
             .output()
             .unwrap();
         Check {
@@ -96,5 +103,22 @@ fn copy(from: &Path, to: &Path) {
         }
     } else {
         fs::copy(from, to).unwrap();
+    }
+}
+
+/// Links every file, but for those of this workspace's own packages.
+fn link(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let own = ["lockstep", "liblockstep", "it-", "libit-"]
+            .iter()
+            .any(|own| name.starts_with(own));
+        match entry.file_type().unwrap() {
+            _ if own => {}
+            kind if kind.is_dir() => link(&entry.path(), &to.join(name)),
+            _ => fs::hard_link(entry.path(), to.join(name)).unwrap(),
+        }
     }
 }
