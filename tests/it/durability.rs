@@ -121,8 +121,8 @@ async fn check(home: &Home, told: &Told) {
             .job_list(JobFilter::default(), before, 500)
             .await
             .unwrap();
-        let Some(last) = page.last() else { break };
-        before = Some(last.id);
+        let Some(oldest) = page.last() else { break };
+        before = Some(oldest.id);
         for job in page {
             let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap();
             *jobs
