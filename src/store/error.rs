@@ -81,13 +81,15 @@ impl StoreError {
 }
 
 /// What SQLite says when it cannot now, and what that means.
-const UNAVAILABLE: [(&str, &str); 6] = [
+const UNAVAILABLE: [(&str, &str); 7] = [
     ("database is locked", "another process holds its lock"),
     ("database table is locked", "another process holds its lock"),
     ("database or disk is full", "the disk is full"),
     ("attempt to write a readonly database", "it is read-only"),
     ("disk I/O error", "the disk fails"),
     ("unable to open database file", "its file cannot be opened"),
+    // A full or failing disk takes the whole transaction back, and the savepoints of all its units with it.
+    ("no such savepoint", "its transaction was broken off"),
 ];
 
 impl StoreError {

@@ -219,3 +219,63 @@ impl Committer {
         self.conn.batch_execute("COMMIT")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection, RunQueryDsl, dsl::sql, sql_query, sql_types::BigInt};
+    use slog::{Discard, o};
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// SQLite answers a full disk by rolling back the whole transaction. The units that shared it have done nothing
+    /// wrong: they may be tried again, and a settlement among them must not be taken for one that can never be stored.
+    #[tokio::test]
+    async fn a_full_disk_is_nobody_elses_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.db");
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        conn.batch_execute(
+            "CREATE TABLE t (x); CREATE TABLE job_counts (x); PRAGMA max_page_count = 20",
+        )
+        .unwrap();
+        let log = Logger::root(Discard, o!());
+        let wake = Wake::new(&path, &log);
+        let (writer, thread) = Writer::start(conn, Arc::new(SystemClock), wake, &log).unwrap();
+        let insert = |bytes: u32| {
+            writer.write(move |tx| {
+                Ok(
+                    sql_query(format!("INSERT INTO t VALUES (zeroblob({bytes}))"))
+                        .execute(tx.conn)?,
+                )
+            })
+        };
+        // Holds the writer, so that the other three share one commit.
+        let (running, runs) = oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let holder = writer.clone();
+        let holder = tokio::spawn(async move {
+            let hold = move |_: &mut Tx<'_>| {
+                let _ = running.send(());
+                let _ = released.recv();
+                Ok(())
+            };
+            holder.write(hold).await
+        });
+        runs.await.unwrap();
+        // Polled in this order: the release comes when all three wait.
+        let (before, full, after, ()) =
+            tokio::join!(biased; insert(1), insert(1_000_000), insert(1), async { drop(release) });
+        holder.await.unwrap().unwrap();
+        for refused in [before, full, after] {
+            let error = refused.unwrap_err();
+            assert!(error.retryable(), "{error:?}");
+        }
+        insert(1).await.unwrap();
+        let rows = writer
+            .write(|tx| Ok(sql::<BigInt>("SELECT count(*) FROM t").get_result::<i64>(tx.conn)?));
+        assert_eq!(rows.await.unwrap(), 1);
+        drop(writer);
+        thread.join().unwrap();
+    }
+}

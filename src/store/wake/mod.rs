@@ -152,6 +152,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn files_of_somebody_else_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("users.db");
+        let sockets = socket::folder(&database);
+        std::fs::create_dir(&sockets).unwrap();
+        std::fs::write(sockets.join("notes.txt"), "mine").unwrap();
+        wake(&database).committed();
+        assert!(sockets.join("notes.txt").exists());
+    }
+
+    #[tokio::test]
     async fn a_path_too_long_for_a_socket_works() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("d".repeat(150));

@@ -3,7 +3,11 @@
 
 use std::{
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt, net::UnixDatagram},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, FileTypeExt},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     process,
     thread::{self, JoinHandle},
@@ -130,8 +134,11 @@ impl Peers {
 
     fn list(&mut self) {
         self.listed = Some(Instant::now());
+        // Sockets only: any other file refuses datagrams as a dead socket does, and would be removed for it.
+        let is_socket = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_socket());
         self.sockets = fs::read_dir(&self.folder)
-            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .map(|entries| entries.flatten().filter(is_socket))
+            .map(|sockets| sockets.map(|entry| entry.path()).collect())
             .unwrap_or_default();
         if self.sender.is_none() && !self.sockets.is_empty() {
             let unbound = UnixDatagram::unbound().and_then(|socket| {
