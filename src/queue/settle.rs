@@ -132,7 +132,7 @@ pub(super) fn report(
         "job_id" => job.id,
         "job_type" => job.job_type.clone(),
         "attempt" => job.attempt,
-        "duration_ms" => format!("{:.3}", run_seconds * 1000.0),
+        "duration_ms" => run_seconds * 1000.0,
     ));
     let Settled::Accepted(status) = settled else {
         warn!(log, "outcome refused: the lease was somebody else's");
