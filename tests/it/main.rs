@@ -11,8 +11,10 @@ mod codegen; // golden outputs and refusals of the generator
 mod config; // layers, messages, refusals
 mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid
 mod durability; // what got a 2xx survives kill -9, real processes
+mod hostile; // raw hostile HTTP against a running server
 mod mail; // SMTP against a real server on loopback
 mod mutation; // each of many changes to the contract is caught by the generator, the compiler or the release check
+mod processes; // several processes on one file: late outcomes, wake-ups
 mod processors; // the four job types, end to end
 mod queue; // claim, run, settle, retries, leases, panics, timeouts, stop
 mod spec; // what changed between two documents, and whom it breaks

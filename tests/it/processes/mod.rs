@@ -1,0 +1,4 @@
+//! Proofs on several real processes on one file, beside those of durability.rs.
+
+mod leases; // a dead and a stopped worker: one accepted outcome per job
+mod wakeups; // a commit of one process wakes the others
