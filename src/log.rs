@@ -1,7 +1,12 @@
 //! Owns making the logger: JSON lines or terminal text on stderr, written by a thread of its own.
 //! Must not know: what is logged.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use chrono::{SecondsFormat, Utc};
 use slog::{Drain, FnValue, Logger, Never, OwnedKVList, PushFnValue, Record, o};
@@ -17,7 +22,7 @@ const QUEUE: usize = 2_048;
 type Sink = Box<dyn Drain<Ok = (), Err = Never> + Send>;
 
 /// A logger to stderr. Dropping the guard writes what waits and ends the writer.
-pub fn to_stderr(level: LogLevel, format: LogFormat, colour: bool) -> (Logger, AsyncGuard) {
+pub fn to_stderr(level: LogLevel, format: LogFormat, colour: bool) -> (Logger, Guard) {
     let terminal = match format {
         LogFormat::Terminal => true,
         LogFormat::Json => false,
@@ -31,7 +36,7 @@ pub fn to_stderr(level: LogLevel, format: LogFormat, colour: bool) -> (Logger, A
         .build_with_guard();
     // Whether stderr can be written to is nobody's business but its reader's.
     let drain = writer.filter_level(level).ignore_res();
-    (Logger::root(drain, o!()), guard)
+    (Logger::root(drain, o!()), Guard(Some(guard)))
 }
 
 fn json() -> Sink {
@@ -55,6 +60,33 @@ fn text(colour: bool) -> Sink {
         .use_custom_timestamp(slog_term::timestamp_utc)
         .build();
     Box::new(format.ignore_res())
+}
+
+/// How long the end of the program waits for the last log records to be read.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+
+/// Dropping it writes what waits and ends the writer; but a reader of stderr that has stopped reading does not keep the
+/// program from ending.
+pub struct Guard(Option<AsyncGuard>);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        let (done, wait) = mpsc::channel();
+        let writer = thread::spawn(move || {
+            drop(guard);
+            let _ = done.send(());
+        });
+        if wait.recv_timeout(LAST_RECORDS).is_ok() {
+            let _ = writer.join();
+        }
+    }
 }
 
 /// A terminal that messages and values cannot steer: control characters in them are written as escapes.

@@ -28,8 +28,13 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) async fn open(config: &Config, log: &Logger) -> Result<Self, Failure> {
-        let store_config = StoreConfig::new(config.database_url.clone());
+    /// A database that does not exist is made only for a command that stores something new: an operator who asks a
+    /// question of the wrong file should hear so.
+    pub(super) async fn open(config: &Config, create: bool, log: &Logger) -> Result<Self, Failure> {
+        let store_config = StoreConfig {
+            create,
+            ..StoreConfig::new(config.database_url.clone())
+        };
         let store = Store::open(&store_config, Arc::new(SystemClock), log)
             .await
             .map_err(|error| Failure::of_store(error, "database"))?;

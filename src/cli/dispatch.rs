@@ -90,6 +90,14 @@ enum Work {
 }
 
 impl Work {
+    /// Whether it stores something new, for which a database may have to be made.
+    const fn creates(&self) -> bool {
+        matches!(
+            self,
+            Self::Jobs(JobsCommand::Enqueue(_)) | Self::Users(UsersCommand::Create { .. })
+        )
+    }
+
     async fn run(self, target: &impl Target, output: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Jobs(command) => command.run(target, output).await,
@@ -156,7 +164,7 @@ impl Context<'_> {
             return block_on(work.run(&server, output));
         }
         self.maintain(async |config, log| {
-            let database = Database::open(config, log).await?;
+            let database = Database::open(config, work.creates(), log).await?;
             let outcome = work.run(&database, output).await;
             database.close().await;
             outcome

@@ -68,7 +68,7 @@ pub(super) async fn backup(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let name = file.display().to_string();
-    let database = Database::open(config, log).await?;
+    let database = Database::open(config, false, log).await?;
     let copied = database.store().backup(file).await;
     database.close().await;
     let bytes = copied.map_err(|error| Failure::of_store(error, "backup"))?;
@@ -88,7 +88,7 @@ pub(super) async fn doctor(
     if let Err(error) = config.check_exposure() {
         findings.push(error.to_string());
     }
-    let database = Database::open(config, log).await?;
+    let database = Database::open(config, false, log).await?;
     let examined = examine(database.store(), &mut findings).await;
     database.close().await;
     examined.map_err(refused)?;

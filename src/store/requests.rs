@@ -14,6 +14,8 @@ pub struct StoreConfig {
     pub database_url: String,
     /// How much waiting outweighs one step of priority, so that low priority does not starve for ever.
     pub ageing: Duration,
+    /// Whether a database that does not exist is made. If not, it is refused ([`crate::store::StoreError::Unusable`]).
+    pub create: bool,
 }
 
 impl StoreConfig {
@@ -25,6 +27,7 @@ impl StoreConfig {
         Self {
             database_url: database_url.into(),
             ageing: Self::AGEING,
+            create: true,
         }
     }
 }

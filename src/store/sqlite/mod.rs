@@ -64,10 +64,10 @@ impl Sqlite {
         log: &Logger,
     ) -> Result<Self, StoreError> {
         let path = connection::path_of(&config.database_url)?;
-        let ageing = config.ageing;
+        let (ageing, create) = (config.ageing, config.create);
         let log = log.new(o!("component" => "store"));
         blocking(move || {
-            let conn = prepare(&path, &log)?;
+            let conn = prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
             let (writer, thread) = Writer::start(conn, clock, wake.clone(), &log)?;
             let background = Background::start(&path, wake.clone(), &log)?;
@@ -140,8 +140,14 @@ impl Sqlite {
 }
 
 /// Opens the file and brings it to this program's schema.
-fn prepare(path: &Path, log: &Logger) -> Result<SqliteConnection, StoreError> {
+fn prepare(path: &Path, create: bool, log: &Logger) -> Result<SqliteConnection, StoreError> {
     connection::inspect(path)?;
+    if !create && !path.exists() {
+        return Err(StoreError::unusable(format!(
+            "there is no database {}: start the server once, or name another file with DATABASE_URL",
+            path.display()
+        )));
+    }
     let size = path.metadata().map_or(0, |metadata| metadata.len());
     let mut conn = connection::open_writer(path)?;
     if (1..=CHECKED_AT_START).contains(&size) {

@@ -160,8 +160,15 @@ impl Process {
         assert!(status.success());
     }
 
-    /// Waits for the end; answers the exit code, `None` when a signal ended it.
+    /// Waits for the end; answers the exit code, `None` when a signal ended it. What the process still says is read:
+    /// a full pipe must not be what it waits for.
     pub(crate) fn end(mut self) -> Option<i32> {
+        std::io::copy(&mut self.log, &mut std::io::sink()).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    /// The same for a process whose log nobody reads any more.
+    pub(crate) fn end_unread(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -81,3 +81,16 @@ fn a_port_in_use_is_said_in_one_sentence() {
     assert_ne!(outcome.code, 0);
     outcome.saying("cannot listen on");
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_does_not_keep_the_server_from_ending() {
+    let home = Home::new();
+    let (server, url) = serve(&home, &[]);
+    let client = lockstep_client::Lockstep::new(url).client().unwrap();
+    // Far more records than the pipe holds.
+    for _ in 0..1500 {
+        client.get_version().send().await.unwrap();
+    }
+    server.signal("TERM");
+    assert_eq!(server.end_unread(), Some(0));
+}
