@@ -29,7 +29,7 @@ fn help_is_help_on_stdout() {
         concat!("lockstep ", env!("CARGO_PKG_VERSION"))
     );
     assert_eq!(
-        std::fs::read_dir(home.path()).unwrap().count(),
+        fs::read_dir(home.path()).unwrap().count(),
         0,
         "asking leaves nothing behind"
     );
@@ -61,7 +61,7 @@ fn wrong_arguments_end_with_2_and_name_what_is_wrong() {
     home.run(&["jobs", "enqueue", "data_analysis", "--at", "soon"])
         .expect(2)
         .saying("--at");
-    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_server_that_is_not_there_ends_with_69() {
     home.run_with(&["health"], &[("PORT", &port)], "")
         .expect(69)
         .saying(&port);
-    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -220,5 +220,5 @@ fn a_question_to_a_database_that_does_not_exist_makes_none() {
         let outcome = home.run(command).saying("there is no database users.db");
         assert_ne!(outcome.code, 0, "{command:?}");
     }
-    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
