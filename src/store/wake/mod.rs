@@ -5,37 +5,39 @@
 mod socket;
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    path::Path,
+    sync::{Arc, Mutex, Once, PoisonError, Weak},
 };
 
 use slog::{Logger, warn};
 use tokio::sync::watch;
 
-use socket::{Inbox, Peers};
+use socket::{Folder, Inbox, Peers};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub(in crate::store) struct Wake(Arc<Shared>);
 
 struct Shared {
-    folder: PathBuf,
+    folder: Folder,
     changes: watch::Sender<u64>,
     peers: Mutex<Peers>,
     /// Bound while anybody in this process subscribes.
     inbox: Mutex<Weak<Inbox>>,
+    warned: Once,
     log: Logger,
 }
 
 impl Wake {
     /// `database` names the file; nothing is opened yet.
     pub(in crate::store) fn new(database: &Path, log: &Logger) -> Self {
-        let folder = socket::folder(database);
+        let folder = Folder::of(database);
         Self(Arc::new(Shared {
             peers: Mutex::new(Peers::new(folder.clone())),
             folder,
             changes: watch::Sender::new(0),
             inbox: Mutex::default(),
+            warned: Once::new(),
             log: log.clone(),
         }))
     }
@@ -71,8 +73,10 @@ impl Wake {
         match Inbox::bind(&self.0.folder, woken) {
             Ok(inbox) => Some(inbox),
             Err(error) => {
-                warn!(self.0.log, "other processes cannot wake this one at once; it looks every second";
-                    "error" => %error);
+                self.0.warned.call_once(|| {
+                    warn!(self.0.log, "other processes cannot wake this one at once; it looks every second";
+                        "error" => %error);
+                });
                 None
             }
         }
@@ -108,16 +112,51 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        os::unix::{fs::PermissionsExt, net::UnixDatagram},
+        path::PathBuf,
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            mpsc::RecvTimeoutError,
+        },
+        time::Duration,
+    };
+
     use super::*;
 
     fn wake(database: &Path) -> Wake {
         Wake::new(database, &Logger::root(slog::Discard, slog::o!()))
     }
 
+    fn database(folder: &Path) -> PathBuf {
+        let path = folder.join("users.db");
+        std::fs::write(&path, "").unwrap();
+        path
+    }
+
+    /// As this module makes it, whatever the umask.
+    fn private(folder: &Path) {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).unwrap();
+    }
+
+    /// Counts what is logged.
+    struct Lines(Arc<AtomicUsize>);
+
+    impl slog::Drain for Lines {
+        type Ok = ();
+        type Err = slog::Never;
+
+        fn log(&self, _: &slog::Record<'_>, _: &slog::OwnedKVList) -> Result<(), slog::Never> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
     #[tokio::test]
     async fn a_commit_before_the_wait_is_not_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let wake = wake(&folder.path().join("users.db"));
+        let wake = wake(&database(folder.path()));
         let mut wakeups = wake.subscribe();
         wake.committed();
         wakeups.changed().await;
@@ -126,14 +165,14 @@ mod tests {
     #[tokio::test]
     async fn another_process_is_woken_and_cleans_up_after_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("users.db");
+        let database = database(folder.path());
         let (here, there) = (wake(&database), wake(&database));
         let mut wakeups = there.subscribe();
         here.committed();
         wakeups.changed().await;
         drop(wakeups);
         assert_eq!(
-            std::fs::read_dir(socket::folder(&database))
+            std::fs::read_dir(Folder::of(&database).path)
                 .unwrap()
                 .count(),
             0
@@ -143,10 +182,10 @@ mod tests {
     #[tokio::test]
     async fn a_killed_process_leaves_a_socket_that_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("users.db");
-        let sockets = socket::folder(&database);
-        std::fs::create_dir(&sockets).unwrap();
-        drop(std::os::unix::net::UnixDatagram::bind(sockets.join("1-dead.sock")).unwrap());
+        let database = database(folder.path());
+        let sockets = Folder::of(&database).path;
+        private(&sockets);
+        drop(UnixDatagram::bind(sockets.join("1-dead.sock")).unwrap());
         wake(&database).committed();
         assert_eq!(std::fs::read_dir(sockets).unwrap().count(), 0);
     }
@@ -154,9 +193,9 @@ mod tests {
     #[tokio::test]
     async fn files_of_somebody_else_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("users.db");
-        let sockets = socket::folder(&database);
-        std::fs::create_dir(&sockets).unwrap();
+        let database = database(folder.path());
+        let sockets = Folder::of(&database).path;
+        private(&sockets);
         std::fs::write(sockets.join("notes.txt"), "mine").unwrap();
         wake(&database).committed();
         assert!(sockets.join("notes.txt").exists());
@@ -167,10 +206,84 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("d".repeat(150));
         std::fs::create_dir(&deep).unwrap();
-        let database = deep.join("users.db");
+        let database = database(&deep);
         let (here, there) = (wake(&database), wake(&database));
         let mut wakeups = there.subscribe();
         here.committed();
         wakeups.changed().await;
+        drop(wakeups);
+        // Not inside the test's own folder. Refused unless it is empty.
+        std::fs::remove_dir(Folder::of(&database).path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(folder.path());
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        drop(UnixDatagram::bind(elsewhere.join("theirs")).unwrap());
+        std::os::unix::fs::symlink(&elsewhere, Folder::of(&database).path).unwrap();
+        let wake = wake(&database);
+        let mut wakeups = wake.subscribe();
+        wake.committed();
+        wakeups.changed().await;
+        assert_eq!(names(&elsewhere), ["theirs"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_others_can_write_to_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(folder.path());
+        let sockets = Folder::of(&database).path;
+        private(&sockets);
+        std::fs::set_permissions(&sockets, PermissionsExt::from_mode(0o777)).unwrap();
+        let lines = Arc::new(AtomicUsize::new(0));
+        let log = Logger::root(Lines(Arc::clone(&lines)), slog::o!());
+        let wake = Wake::new(&database, &log);
+        let (mut wakeups, _another) = (wake.subscribe(), wake.subscribe());
+        assert!(names(&sockets).is_empty());
+        assert_eq!(lines.load(Ordering::SeqCst), 1);
+        wake.committed();
+        wakeups.changed().await;
+    }
+
+    #[tokio::test]
+    async fn queued_datagrams_are_one_wake_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(folder.path());
+        let (here, there) = (wake(&database), wake(&database));
+        let Wakeups {
+            mut changes,
+            _inbox: inbox,
+        } = there.subscribe();
+        for _ in 0..5 {
+            here.committed();
+        }
+        // Ends the receiver behind the five datagrams, so all of them have arrived.
+        drop(inbox);
+        changes.changed().await.unwrap();
+        assert!(!changes.has_changed().unwrap());
+    }
+
+    #[test]
+    fn the_receiver_ends_even_when_its_socket_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let sockets = Folder::of(&database(folder.path()));
+        let (alive, ended) = std::sync::mpsc::channel();
+        let inbox = Inbox::bind(&sockets, move || alive.send(()).unwrap()).unwrap();
+        std::fs::remove_dir_all(&sockets.path).unwrap();
+        drop(inbox);
+        assert_eq!(
+            ended.recv_timeout(Duration::from_secs(10)),
+            Err(RecvTimeoutError::Disconnected)
+        );
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 }
