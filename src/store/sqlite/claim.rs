@@ -5,7 +5,7 @@ use diesel::{
     QueryableByName, RunQueryDsl,
     sql_types::{BigInt, Bool, Integer, Text},
 };
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     Sqlite,
@@ -47,7 +47,7 @@ struct Claimed {
 }
 
 /// The statement of the claim, for the test that asks for its plan.
-pub(in crate::store) const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
+pub(super) const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
      started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
      WHERE status = 'pending' AND queue = ? ORDER BY rank, id LIMIT ?) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
@@ -138,35 +138,40 @@ impl Claimed {
 struct Extended {
     #[diesel(sql_type = BigInt)]
     id: i64,
+    #[diesel(sql_type = BigInt)]
+    lease_token: i64,
     #[diesel(sql_type = Bool)]
     cancel_requested: bool,
 }
 
+/// For the test that asks for its plan.
+pub(super) const HEARTBEAT: &str = "UPDATE job_queue SET lease_until = ? FROM json_each(?) AS held \
+     WHERE job_queue.id = held.value ->> 0 AND job_queue.lease_token = held.value ->> 1 \
+     AND job_queue.status = 'processing' \
+     RETURNING job_queue.id, job_queue.lease_token, job_queue.cancel_requested";
+
 /// One statement for all leases of a process. A lease that ran out but was not taken back yet is extended: nobody else
-/// has the job.
+/// has the job. The token is part of the answer: a worker may name an old lease beside the new one of the same job.
 fn heartbeat(
     tx: &mut Tx<'_>,
     leases: &[(i64, LeaseToken)],
     lease: Duration,
 ) -> Result<Vec<LeaseState>, StoreError> {
     let named: Vec<(i64, i64)> = leases.iter().map(|(id, token)| (*id, token.0)).collect();
-    let extended: Vec<Extended> = statement(
-        "UPDATE job_queue SET lease_until = ? FROM json_each(?) AS held \
-         WHERE job_queue.id = held.value ->> 0 AND job_queue.lease_token = held.value ->> 1 \
-         AND job_queue.status = 'processing' RETURNING job_queue.id, job_queue.cancel_requested",
-    )
-    .int(micros(tx.now).saturating_add(span(lease)))
-    .text(json(&named)?)
-    .load(tx.conn)?;
-    let state = |id: i64| match extended.iter().find(|row| row.id == id) {
-        Some(Extended {
-            cancel_requested: true,
-            ..
-        }) => LeaseState::CancelRequested,
-        Some(_) => LeaseState::Live,
+    let extended: Vec<Extended> = statement(HEARTBEAT)
+        .int(micros(tx.now).saturating_add(span(lease)))
+        .text(json(&named)?)
+        .load(tx.conn)?;
+    let extended: HashMap<_, _> = extended
+        .iter()
+        .map(|row| ((row.id, row.lease_token), row.cancel_requested))
+        .collect();
+    let state = |lease| match extended.get(lease) {
+        Some(true) => LeaseState::CancelRequested,
+        Some(false) => LeaseState::Live,
         None => LeaseState::Lost,
     };
-    Ok(leases.iter().map(|(id, _)| state(*id)).collect())
+    Ok(named.iter().map(state).collect())
 }
 
 /// Rows for `json_each`.

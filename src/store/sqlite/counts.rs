@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use diesel::{QueryDsl, RunQueryDsl, dsl::sql, sql_types::BigInt, sqlite::SqliteConnection};
+use diesel::{
+    Connection, QueryDsl, RunQueryDsl, dsl::sql, sql_types::BigInt, sqlite::SqliteConnection,
+};
 
 use super::Sqlite;
 use crate::{
@@ -23,9 +25,10 @@ impl Sqlite {
     pub(in crate::store) async fn job_counts_check(
         &self,
     ) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
-        // In the writer, so that both see the same moment.
-        self.write(|tx| {
-            let (kept, counted) = (kept(tx.conn)?, counted(tx.conn)?);
+        self.read(|conn| {
+            // One snapshot, and of whole commits: the writer adds its sums up at the end of each.
+            let (kept, counted) =
+                conn.transaction::<_, StoreError, _>(|conn| Ok((kept(conn)?, counted(conn)?)))?;
             let by_type = |all: &[JobTypeCounts], job_type: &str| {
                 let found = all
                     .iter()

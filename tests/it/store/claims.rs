@@ -151,6 +151,24 @@ async fn a_heartbeat_extends_and_tells_of_a_cancellation() {
     database.close().await;
 }
 
+/// A worker can hold an old lease and, unknowingly, have got the same job again.
+#[tokio::test]
+async fn a_heartbeat_tells_an_old_lease_from_the_new_one_of_the_same_job() {
+    let database = Database::new().await;
+    database.store.job_enqueue(analysis()).await.unwrap();
+    let old = claim(&database.store, 1).await.remove(0);
+    database.advance(LEASE);
+    database.store.job_rescue(9).await.unwrap();
+    let new = claim(&database.store, 1).await.remove(0);
+    let leases = vec![(1, old.lease), (1, new.lease), (1, old.lease)];
+    let states = database.store.job_heartbeat(leases, LEASE).await.unwrap();
+    assert_eq!(
+        states,
+        [LeaseState::Lost, LeaseState::Live, LeaseState::Lost]
+    );
+    database.close().await;
+}
+
 #[tokio::test]
 async fn a_worker_that_was_given_up_changes_nothing() {
     let database = Database::new().await;
