@@ -7,12 +7,12 @@ const HOT: [(&str, &str); 6] = [
     (
         "UPDATE job_queue SET attempt = attempt + 1 WHERE id IN (SELECT id FROM job_queue \
          WHERE status = 'pending' AND queue = 'default' ORDER BY rank, id LIMIT 9)",
-        "USING COVERING INDEX job_queue_pending (queue=?)",
+        "INDEX job_queue_pending (queue=?)",
     ),
     (
         "SELECT id FROM job_queue WHERE status IN ('scheduled', 'retry_pending') AND scheduled_at <= 9 \
          ORDER BY scheduled_at LIMIT 9",
-        "USING INDEX job_queue_waiting (scheduled_at<?)",
+        "INDEX job_queue_waiting (scheduled_at<?)",
     ),
     (
         "SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending')",
@@ -20,7 +20,7 @@ const HOT: [(&str, &str); 6] = [
     ),
     (
         "SELECT id FROM job_queue WHERE status = 'processing' AND lease_until <= 9 ORDER BY lease_until LIMIT 9",
-        "USING INDEX job_queue_leases (lease_until<?)",
+        "INDEX job_queue_leases (lease_until<?)",
     ),
     (
         "UPDATE job_queue SET status = ended.value ->> 1 FROM json_each('[]') AS ended \
