@@ -5,10 +5,12 @@ use std::{
     fs::{File, OpenOptions},
     io::Read,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{
-    Connection, RunQueryDsl,
+    Connection, QueryResult, RunQueryDsl,
     connection::SimpleConnection,
     dsl::sql,
     sql_types::{BigInt, Text},
@@ -21,6 +23,8 @@ use crate::store::StoreError;
 const APPLICATION_ID: u32 = 0x4c6b_7374;
 /// 3.51.3 mended a bug that corrupts files in WAL mode.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+/// How long the start waits for other processes that make the same file: as long as any statement waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(5);
 const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -46,7 +50,8 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
     Ok(PathBuf::from(path))
 }
 
-/// Looks at the file without SQLite, so that nothing of a file that is not ours is touched.
+/// Looks at the file without SQLite, so that nothing of a file that is not ours is touched. To be called before this
+/// process has connections to it: POSIX gives up all of a process's locks on a file that it closes once.
 pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     let refuse = |what: String| Err(StoreError::unusable(what));
@@ -92,14 +97,16 @@ pub(super) fn open_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut conn = connect(path, "rwc")?;
     conn.batch_execute("PRAGMA busy_timeout = 5000")?;
     check_version(&mut conn)?;
-    if path.metadata().map_or(true, |file| file.len() == 0) {
-        // Page size and mark must be in the file before it becomes a WAL file.
-        conn.batch_execute(&format!(
-            "PRAGMA page_size = 8192; PRAGMA application_id = {APPLICATION_ID}"
-        ))?;
+    // SQLite waits for nobody here, and several processes may be making the same new file.
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(error) = format(&mut conn, path) {
+        if !error.to_string().contains("database is locked") || Instant::now() >= deadline {
+            return Err(error.into());
+        }
+        thread::sleep(Duration::from_millis(5));
     }
     conn.batch_execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
          PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; \
          PRAGMA cache_size = -16384",
     )?;
@@ -113,6 +120,16 @@ pub(super) fn open_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
         )));
     }
     Ok(conn)
+}
+
+/// Makes it a WAL file with our page size and mark, which must be in it before. Changes nothing of one that is.
+fn format(conn: &mut SqliteConnection, path: &Path) -> QueryResult<()> {
+    if path.metadata().map_or(true, |file| file.len() == 0) {
+        conn.batch_execute(&format!(
+            "PRAGMA page_size = 8192; PRAGMA application_id = {APPLICATION_ID}"
+        ))?;
+    }
+    conn.batch_execute("PRAGMA journal_mode = WAL")
 }
 
 /// A connection that only reads.

@@ -4,7 +4,6 @@
 use diesel::{
     QueryableByName, RunQueryDsl,
     dsl::sql,
-    select,
     sql_types::{BigInt, Nullable, Text},
 };
 
@@ -24,11 +23,19 @@ use crate::{
 const LOSSES: i32 = 3;
 
 /// For the test that asks for its plan.
-pub(in crate::store) const PROMOTE: &str = "SELECT id, queue, job_type, status FROM job_queue \
+pub(super) const PROMOTE: &str = "SELECT id, queue, job_type, status FROM job_queue \
      WHERE status IN ('scheduled', 'retry_pending') AND scheduled_at <= ? ORDER BY scheduled_at LIMIT ?";
 
 /// For the test that asks for its plan.
-pub(in crate::store) const EXPIRED: &str = concat!(
+pub(super) const MOVE: &str =
+    "UPDATE job_queue SET status = 'pending' WHERE id IN (SELECT value FROM json_each(?))";
+
+/// For the test that asks for its plan.
+pub(super) const NEXT_DUE: &str =
+    "SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending')";
+
+/// For the test that asks for its plan.
+pub(super) const EXPIRED: &str = concat!(
     running!(),
     "WHERE status = 'processing' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
 );
@@ -62,11 +69,9 @@ fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
         .load(tx.conn)?;
     if !due.is_empty() {
         let ids: Vec<i64> = due.iter().map(|job| job.id).collect();
-        statement(
-            "UPDATE job_queue SET status = 'pending' WHERE id IN (SELECT value FROM json_each(?))",
-        )
-        .text(super::claim::json(&ids)?)
-        .execute(tx.conn)?;
+        statement(MOVE)
+            .text(super::claim::json(&ids)?)
+            .execute(tx.conn)?;
         for job in &due {
             let status = super::jobs::status(&job.status)?;
             tx.ledger.note(&job.queue, &job.job_type, status, -1);
@@ -75,10 +80,7 @@ fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
         }
         *tx.wake = true;
     }
-    let next_due = select(sql::<Nullable<BigInt>>(
-        "(SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending'))",
-    ))
-    .get_result::<Option<i64>>(tx.conn)?;
+    let next_due = sql::<Nullable<BigInt>>(NEXT_DUE).get_result::<Option<i64>>(tx.conn)?;
     Ok(Promoted {
         jobs: due.len(),
         next_due: next_due.map(moment),

@@ -9,19 +9,27 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::store::{MigrationState, StoreError};
+use crate::store::{Cause, MigrationState, StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Every migration that this program knows, and whether the file has it. Refuses a file that has others.
 pub(super) fn status(conn: &mut SqliteConnection) -> Result<Vec<MigrationState>, StoreError> {
-    let applied: BTreeSet<String> = conn
-        .applied_migrations()
-        .map_err(StoreError::Internal)?
-        .into_iter()
-        .map(|version| version.to_string())
-        .collect();
-    let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(StoreError::Internal)?;
+    let applied = conn.applied_migrations().map_err(failed)?;
+    states(&applied.iter().map(ToString::to_string).collect())
+}
+
+/// The same for a file that does not exist.
+pub(super) fn none_applied() -> Result<Vec<MigrationState>, StoreError> {
+    states(&BTreeSet::new())
+}
+
+fn failed(cause: Cause) -> StoreError {
+    StoreError::classify(&cause.to_string(), cause)
+}
+
+fn states(applied: &BTreeSet<String>) -> Result<Vec<MigrationState>, StoreError> {
+    let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
     let mut states: Vec<_> = known
         .iter()
         .map(|migration| {
@@ -45,12 +53,18 @@ pub(super) fn status(conn: &mut SqliteConnection) -> Result<Vec<MigrationState>,
     }
 }
 
-/// Brings the file to this program's schema. Each migration is one transaction. Answers how many ran.
+/// Brings the file to this program's schema: all of it or, when one migration fails, none. Answers how many ran.
 pub(super) fn up(conn: &mut SqliteConnection) -> Result<usize, StoreError> {
-    status(conn)?;
-    conn.run_pending_migrations(MIGRATIONS)
-        .map(|ran| ran.len())
-        .map_err(StoreError::Internal)
+    if status(conn)?.iter().all(|state| state.applied) {
+        return Ok(0);
+    }
+    // Another process may be at it: whoever comes second finds nothing left to do.
+    conn.immediate_transaction(|conn| {
+        status(conn)?;
+        conn.run_pending_migrations(MIGRATIONS)
+            .map(|ran| ran.len())
+            .map_err(failed)
+    })
 }
 
 /// Takes the newest migration back. Answers which, if there was one.
@@ -60,5 +74,5 @@ pub(super) fn down(conn: &mut SqliteConnection) -> Result<Option<String>, StoreE
     }
     conn.revert_last_migration(MIGRATIONS)
         .map(|version| Some(version.to_string()))
-        .map_err(StoreError::Internal)
+        .map_err(failed)
 }

@@ -12,6 +12,9 @@ mod jobs;
 mod ledger;
 mod maintenance;
 mod migrate;
+mod mount;
+#[cfg(test)]
+mod plans;
 mod profiles;
 mod readers;
 mod settle;
@@ -28,7 +31,7 @@ use std::{
 };
 
 use diesel::{RunQueryDsl, sqlite::SqliteConnection};
-use slog::{Logger, info, o};
+use slog::{Logger, info, o, warn};
 use tokio::task;
 
 use self::{
@@ -153,6 +156,10 @@ fn prepare(path: &Path, create: bool, log: &Logger) -> Result<SqliteConnection, 
     if (1..=CHECKED_AT_START).contains(&size) {
         refuse_unsound(&mut conn, path)?;
     }
+    if let Some(kind) = mount::network(path) {
+        warn!(log, "the database is on a network file system, which can corrupt it: keep it on a local disk";
+            "file_system" => kind);
+    }
     let ran = migrate::up(&mut conn)?;
     if ran > 0 {
         info!(log, "database migrated"; "migrations" => ran);
@@ -172,29 +179,44 @@ fn refuse_unsound(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreE
 
 /// Which migrations the file has; nothing is changed. A file that does not exist has none.
 pub(super) async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, StoreError> {
-    on_schema(config, migrate::status).await
+    on_schema(config, |path| {
+        existing(path)?.map_or_else(migrate::none_applied, |mut conn| migrate::status(&mut conn))
+    })
+    .await
 }
 
 /// Runs what is pending. Answers how many ran.
 pub(super) async fn migrate_up(config: &StoreConfig) -> Result<usize, StoreError> {
-    on_schema(config, migrate::up).await
+    on_schema(config, |path| {
+        migrate::up(&mut connection::open_writer(path)?)
+    })
+    .await
 }
 
 /// Takes the newest migration, and the data in its tables, back. Answers its version.
 pub(super) async fn migrate_down(config: &StoreConfig) -> Result<Option<String>, StoreError> {
-    on_schema(config, migrate::down).await
+    on_schema(config, |path| {
+        existing(path)?.map_or(Ok(None), |mut conn| migrate::down(&mut conn))
+    })
+    .await
 }
 
 async fn on_schema<T: Send + 'static>(
     config: &StoreConfig,
-    action: fn(&mut SqliteConnection) -> Result<T, StoreError>,
+    action: fn(&Path) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let path = connection::path_of(&config.database_url)?;
     blocking(move || {
         connection::inspect(&path)?;
-        action(&mut connection::open_writer(&path)?)
+        action(&path)
     })
     .await
+}
+
+/// The file, unless there is nothing in it: who only asks does not make one.
+fn existing(path: &Path) -> Result<Option<SqliteConnection>, StoreError> {
+    let empty = path.metadata().map_or(true, |file| file.len() == 0);
+    (!empty).then(|| connection::open_writer(path)).transpose()
 }
 
 async fn blocking<F, T>(work: F) -> Result<T, StoreError>

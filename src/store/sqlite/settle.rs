@@ -63,6 +63,19 @@ macro_rules! running {
 }
 pub(super) use running;
 
+/// For the test that asks for its plan.
+pub(super) const NAMED: &str = concat!(
+    running!(),
+    "WHERE id IN (SELECT value FROM json_each(?)) AND status = 'processing'"
+);
+
+/// For the test that asks for its plan.
+pub(super) const END: &str = "UPDATE job_queue SET status = ended.value ->> 1, completed_at = ended.value ->> 2, \
+     scheduled_at = ended.value ->> 3, rank = ended.value ->> 4, retry_count = ended.value ->> 5, \
+     lease_losses = ended.value ->> 6, error_message = ended.value ->> 7, result = ended.value ->> 8, \
+     cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0";
+
 /// Where a running job goes, and the history row that it leaves.
 pub(super) struct Ended {
     pub(super) job: Running,
@@ -89,12 +102,7 @@ fn run(
     ageing: Duration,
 ) -> Result<Vec<Settled>, StoreError> {
     let ids: Vec<i64> = settlements.iter().map(|(id, ..)| *id).collect();
-    let running: Vec<Running> = statement(concat!(
-        running!(),
-        "WHERE id IN (SELECT value FROM json_each(?)) AND status = 'processing'"
-    ))
-    .text(json(&ids)?)
-    .load(tx.conn)?;
+    let running: Vec<Running> = statement(NAMED).text(json(&ids)?).load(tx.conn)?;
     let mut running: HashMap<i64, Running> = running.into_iter().map(|job| (job.id, job)).collect();
     let mut ended = Vec::with_capacity(settlements.len());
     let settled = settlements
@@ -177,15 +185,7 @@ pub(super) fn write(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), StoreError> 
     }
     let now = micros(tx.now);
     let jobs: Vec<_> = ended.iter().map(|end| end.job_row(now)).collect();
-    statement(
-        "UPDATE job_queue SET status = ended.value ->> 1, completed_at = ended.value ->> 2, \
-         scheduled_at = ended.value ->> 3, rank = ended.value ->> 4, retry_count = ended.value ->> 5, \
-         lease_losses = ended.value ->> 6, error_message = ended.value ->> 7, result = ended.value ->> 8, \
-         cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
-         FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0",
-    )
-    .text(json(&jobs)?)
-    .execute(tx.conn)?;
+    statement(END).text(json(&jobs)?).execute(tx.conn)?;
     let attempts: Vec<_> = ended.iter().map(|end| end.attempt_row(now)).collect();
     statement(
         "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \

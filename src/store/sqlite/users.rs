@@ -12,6 +12,7 @@ use slog::{Logger, error};
 use super::{
     Sqlite,
     enqueue::{insert, last_id},
+    statement::statement,
     time::{micros, moment},
     writer::Tx,
 };
@@ -83,6 +84,9 @@ struct Changes {
     updated_at: i64,
 }
 
+/// A literal, not a bound value: the partial index asks for it.
+pub(super) const OWED: &str = "job_enqueued = FALSE";
+
 /// What makes two addresses the same. Unicode, where SQLite's NOCASE is ASCII.
 fn email_key(email: &str) -> String {
     email.to_lowercase()
@@ -97,7 +101,7 @@ impl Sqlite {
         let (ageing, log) = (self.ageing, self.log.clone());
         self.write(move |tx| {
             let user = store(tx, user)?;
-            let job_id = enqueue(tx, job(user.id), ageing, &log);
+            let job_id = enqueue(tx, job(user.id), ageing, &log)?;
             if job_id.is_none() {
                 diesel::update(users::table.find(user.id))
                     .set(users::job_enqueued.eq(false))
@@ -213,10 +217,7 @@ impl Sqlite {
     ) -> Result<Vec<User>, StoreError> {
         self.read(move |conn| {
             let rows: Vec<UserRow> = users::table
-                // A literal, not a bound value: the partial index asks for it.
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
-                    "job_enqueued = FALSE",
-                ))
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(OWED))
                 .order(users::id)
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
                 .select(UserRow::as_select())
@@ -278,23 +279,28 @@ fn store(tx: &mut Tx<'_>, user: NewUser) -> Result<User, StoreError> {
     })
 }
 
-/// A failed insert undoes itself and nothing else: the user stays, and the reconciler owes the job.
+/// What fails to enqueue is undone, and nothing else: the user stays, and the reconciler owes the job. An error only when
+/// it cannot be undone, because the whole transaction is gone (a full disk): then there is no user either.
 fn enqueue(
     tx: &mut Tx<'_>,
     job: crate::model::NewJob,
     ageing: Duration,
     log: &Logger,
-) -> Option<i64> {
+) -> Result<Option<i64>, StoreError> {
+    statement("SAVEPOINT job").execute(tx.conn)?;
     let mark = tx.ledger.mark();
-    match insert(tx, job, ageing) {
+    let job_id = match insert(tx, job, ageing) {
         Ok(job) => Some(job.id),
         Err(failure) => {
             tx.ledger.rewind(mark);
+            statement("ROLLBACK TO job").execute(tx.conn)?;
             let cause = std::error::Error::source(&failure).map(ToString::to_string);
             error!(log, "a user's job could not be enqueued: the reconciler owes it"; "error" => cause);
             None
         }
-    }
+    };
+    statement("RELEASE job").execute(tx.conn)?;
+    Ok(job_id)
 }
 
 fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<i64, StoreError> {

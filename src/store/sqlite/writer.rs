@@ -222,60 +222,145 @@ impl Committer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
     use diesel::{Connection, RunQueryDsl, dsl::sql, sql_query, sql_types::BigInt};
     use slog::{Discard, o};
 
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::{clock::SystemClock, model::JobStatus};
+
+    /// A writer on a table of its own.
+    struct Bench {
+        writer: Writer,
+        thread: JoinHandle<()>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("bench.db");
+            let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+            let tables = "CREATE TABLE t (x); PRAGMA max_page_count = 20; CREATE TABLE job_counts (queue, job_type, \
+                status, count, PRIMARY KEY (queue, job_type, status))";
+            conn.batch_execute(tables).unwrap();
+            let log = Logger::root(Discard, o!());
+            let wake = Wake::new(&path, &log);
+            let (writer, thread) = Writer::start(conn, Arc::new(SystemClock), wake, &log).unwrap();
+            Self {
+                writer,
+                thread,
+                _folder: folder,
+            }
+        }
+
+        async fn insert(&self, bytes: u32) -> Result<usize, StoreError> {
+            self.writer.write(move |tx| insert(tx, bytes)).await
+        }
+
+        /// Keeps the writer busy until what this answers is dropped: what is sent meanwhile shares one commit.
+        async fn hold(&self) -> Sender<()> {
+            let (running, runs) = oneshot::channel();
+            let (release, released) = channel();
+            let writer = self.writer.clone();
+            tokio::spawn(async move {
+                let hold = move |_: &mut Tx<'_>| {
+                    let _ = running.send(());
+                    let _ = released.recv();
+                    Ok(())
+                };
+                writer.write(hold).await
+            });
+            runs.await.unwrap();
+            release
+        }
+
+        async fn number(&self, query: &'static str) -> i64 {
+            let read = move |tx: &mut Tx<'_>| Ok(sql::<BigInt>(query).get_result::<i64>(tx.conn)?);
+            self.writer.write(read).await.unwrap()
+        }
+
+        fn close(self) {
+            drop(self.writer);
+            self.thread.join().unwrap();
+        }
+    }
+
+    fn insert(tx: &mut Tx<'_>, bytes: u32) -> Result<usize, StoreError> {
+        tx.ledger
+            .note("queue", "job_type", JobStatus::Pending, i64::from(bytes));
+        let query = format!("INSERT INTO t VALUES (zeroblob({bytes}))");
+        Ok(sql_query(query).execute(tx.conn)?)
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_fails_or_panics_takes_nothing_of_the_others_with_it() {
+        let bench = Bench::new();
+        let hold = bench.hold().await;
+        let fails = bench.writer.write(|tx| {
+            insert(tx, 10)?;
+            Err::<(), _>(StoreError::EmailTaken)
+        });
+        let panics = bench.writer.write(|tx| -> Result<(), StoreError> {
+            insert(tx, 100)?;
+            panic!("on purpose")
+        });
+        let (before, failed, between, panicked, after, ()) = tokio::join!(
+            biased;
+            bench.insert(1), fails, bench.insert(1), panics, bench.insert(1), async { drop(hold) }
+        );
+        assert!(matches!(failed, Err(StoreError::EmailTaken)));
+        assert!(matches!(panicked, Err(StoreError::Internal(_))));
+        for done in [before, between, after] {
+            done.unwrap();
+        }
+        let rows = "SELECT coalesce(sum(length(x)), 0) FROM t";
+        assert_eq!(bench.number(rows).await, 3);
+        assert_eq!(bench.number("SELECT count FROM job_counts").await, 3);
+        bench.close();
+    }
 
     /// SQLite answers a full disk by rolling back the whole transaction. The units that shared it have done nothing
     /// wrong: they may be tried again, and a settlement among them must not be taken for one that can never be stored.
     #[tokio::test]
     async fn a_full_disk_is_nobody_elses_fault() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("full.db");
-        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        conn.batch_execute(
-            "CREATE TABLE t (x); CREATE TABLE job_counts (x); PRAGMA max_page_count = 20",
-        )
-        .unwrap();
-        let log = Logger::root(Discard, o!());
-        let wake = Wake::new(&path, &log);
-        let (writer, thread) = Writer::start(conn, Arc::new(SystemClock), wake, &log).unwrap();
-        let insert = |bytes: u32| {
-            writer.write(move |tx| {
-                Ok(
-                    sql_query(format!("INSERT INTO t VALUES (zeroblob({bytes}))"))
-                        .execute(tx.conn)?,
-                )
-            })
-        };
-        // Holds the writer, so that the other three share one commit.
-        let (running, runs) = oneshot::channel();
-        let (release, released) = std::sync::mpsc::channel::<()>();
-        let holder = writer.clone();
-        let holder = tokio::spawn(async move {
-            let hold = move |_: &mut Tx<'_>| {
-                let _ = running.send(());
-                let _ = released.recv();
-                Ok(())
-            };
-            holder.write(hold).await
-        });
-        runs.await.unwrap();
-        // Polled in this order: the release comes when all three wait.
-        let (before, full, after, ()) =
-            tokio::join!(biased; insert(1), insert(1_000_000), insert(1), async { drop(release) });
-        holder.await.unwrap().unwrap();
+        let bench = Bench::new();
+        let hold = bench.hold().await;
+        let (before, full, after, ()) = tokio::join!(
+            biased;
+            bench.insert(1), bench.insert(1_000_000), bench.insert(1), async { drop(hold) }
+        );
         for refused in [before, full, after] {
             let error = refused.unwrap_err();
             assert!(error.retryable(), "{error:?}");
         }
-        insert(1).await.unwrap();
-        let rows = writer
-            .write(|tx| Ok(sql::<BigInt>("SELECT count(*) FROM t").get_result::<i64>(tx.conn)?));
-        assert_eq!(rows.await.unwrap(), 1);
-        drop(writer);
-        thread.join().unwrap();
+        bench.insert(1).await.unwrap();
+        assert_eq!(bench.number("SELECT count(*) FROM t").await, 1);
+        assert_eq!(bench.number("SELECT count FROM job_counts").await, 1);
+        bench.close();
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_keeps_what_it_took() {
+        let bench = Bench::new();
+        let hold = bench.hold().await;
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|_| {
+                let writer = bench.writer.clone();
+                tokio::spawn(async move { writer.write(|_| Ok(())).await })
+            })
+            .collect();
+        while bench.writer.units.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = bench.insert(1).await.unwrap_err();
+        assert!(refused.retryable(), "{refused:?}");
+        drop(hold);
+        for taken in waiting {
+            taken.await.unwrap().unwrap();
+        }
+        assert_eq!(bench.number("SELECT count(*) FROM t").await, 0);
+        bench.close();
     }
 }

@@ -1,6 +1,6 @@
 //! What is SQLite's own: files that are refused, settings, backup, migrations.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, process::Stdio, sync::Arc};
 
 use lockstep::{
     clock::SystemClock,
@@ -9,7 +9,10 @@ use lockstep::{
 };
 use slog::Logger;
 
-use crate::support::database::{Database, ada, execute};
+use crate::{
+    cli::binary::Home,
+    support::database::{Database, ada, execute, locked},
+};
 
 async fn open(path: &Path) -> Result<Store, StoreError> {
     let log = Logger::root(slog::Discard, slog::o!());
@@ -167,4 +170,49 @@ async fn names_that_look_like_urls_or_options_are_names() {
         open(&path).await.unwrap().close().await;
         assert!(path.is_file(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn asking_about_migrations_makes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let config = StoreConfig::new(path.to_str().unwrap());
+    let known = Store::migrations(&config).await.unwrap();
+    assert!(known.iter().all(|migration| !migration.applied));
+    assert_eq!(Store::migrate_down(&config).await.unwrap(), None);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A server and its workers, started together for the first time.
+#[test]
+fn many_processes_may_make_the_same_new_database() {
+    for _ in 0..5 {
+        let home = Home::new();
+        let children: Vec<_> = (0..6)
+            .map(|_| {
+                let mut command = home.command(&["jobs", "enqueue", "data_analysis", "hi"]);
+                command.stderr(Stdio::piped()).stdout(Stdio::null());
+                command.spawn().unwrap()
+            })
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_does_not_wait_for_the_lock_of_another_that_writes() {
+    let database = Database::new().await;
+    let lock = locked(&database.path());
+    let began = std::time::Instant::now();
+    let other = database.another().await;
+    assert_eq!(other.job_counts().await.unwrap(), []);
+    // It would have waited five seconds.
+    assert!(began.elapsed().as_secs() < 4);
+    drop(lock);
+    other.close().await;
+    database.close().await;
 }

@@ -1,5 +1,5 @@
 //! The conformance suite of the store: every method, every transition. Cases ask a [`Database`] only, so that a second
-//! engine can run the same ones. What is SQLite's own is in `files` and `plans`.
+//! engine can run the same ones. What is SQLite's own is in `files`.
 //!
 //! [`Database`]: crate::support::database::Database
 
@@ -7,6 +7,5 @@ mod claims; // leases, order, heartbeats, two stores on one file
 mod files; // refused files, settings, backup, migrations
 mod model; // random steps against a small model
 mod owed; // users whose job could not be enqueued
-mod plans; // hot queries use their index
 mod settlements; // every end of a run
 mod users; // users, profiles, statistics

@@ -34,8 +34,9 @@ enum Step {
     Retry {
         job: prop::sample::Index,
     },
+    /// Clocks are set back, too.
     Pass {
-        seconds: u8,
+        seconds: i8,
     },
     Promote,
     Rescue,
@@ -67,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<prop::sample::Index>().prop_map(|lease| Step::Heartbeat { lease }),
         1 => any::<prop::sample::Index>().prop_map(|job| Step::Cancel { job }),
         1 => any::<prop::sample::Index>().prop_map(|job| Step::Retry { job }),
-        3 => (0..40_u8).prop_map(|seconds| Step::Pass { seconds }),
+        3 => (-10..40_i8).prop_map(|seconds| Step::Pass { seconds }),
         2 => Just(Step::Promote),
         2 => Just(Step::Rescue),
     ]
@@ -112,9 +113,10 @@ impl Model {
             Step::Retry { job } => {
                 let _ = store.job_retry(self.job(job)).await;
             }
-            Step::Pass { seconds } => self
-                .database
-                .advance(Duration::from_secs(u64::from(seconds))),
+            Step::Pass { seconds } => {
+                let by = chrono::TimeDelta::seconds(i64::from(seconds));
+                self.database.clock.advance(by);
+            }
             Step::Promote => {
                 store.job_promote(5).await.unwrap();
             }

@@ -48,3 +48,17 @@ async fn a_user_whose_job_fails_to_enqueue_is_stored_and_owed_the_job() {
     assert_eq!(database.store.users_without_job(10).await.unwrap(), []);
     database.close().await;
 }
+
+/// A trigger that raises `FAIL` leaves the row that it complains of.
+#[tokio::test]
+async fn a_failed_enqueue_leaves_no_half_of_a_job() {
+    let database = Database::new().await;
+    let trigger =
+        "CREATE TRIGGER broken AFTER INSERT ON job_queue BEGIN SELECT RAISE(FAIL, 'broken'); END";
+    execute(&database.path(), trigger);
+    let created = database.store.user_create(ada(), job_for(&ada())).await;
+    assert_eq!(created.unwrap().job_id, None);
+    assert_eq!(database.store.users_without_job(9).await.unwrap().len(), 1);
+    assert_eq!(database.store.job_get(1).await.unwrap(), None);
+    database.close().await;
+}

@@ -270,3 +270,23 @@ async fn lists_and_clearing_go_by_state_and_type() {
     );
     database.close().await;
 }
+
+/// Asked while jobs move: what is kept and what is counted are of one moment.
+#[tokio::test]
+async fn counters_are_checked_at_one_moment() {
+    let database = Database::new().await;
+    let store = &database.store;
+    for _ in 0..20 {
+        let enqueued = || store.job_enqueue(analysis());
+        let (.., check, _, _) = tokio::join!(
+            enqueued(),
+            enqueued(),
+            enqueued(),
+            store.job_counts_check(),
+            enqueued(),
+            enqueued(),
+        );
+        assert_eq!(check.unwrap(), []);
+    }
+    database.close().await;
+}

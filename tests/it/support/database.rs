@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use lockstep::{
     clock::{Clock, ManualClock},
     model::{JobPolicy, NewJob, NewUser},
@@ -29,20 +29,6 @@ pub(crate) fn locked(path: &Path) -> SqliteConnection {
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     conn.batch_execute("BEGIN IMMEDIATE").unwrap();
     conn
-}
-
-/// What SQLite says of how it would run `query`.
-pub(crate) fn plan(path: &Path, query: &str) -> String {
-    #[derive(diesel::QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
-    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}"))
-        .load(&mut conn)
-        .unwrap();
-    steps.into_iter().map(|step| step.detail + "\n").collect()
 }
 
 /// A database whose clock stands still until it is moved.
