@@ -12,7 +12,14 @@ use std::{
 use http::HeaderMap;
 use slog::{Logger, o};
 
-use super::{auth::Tokens, cors::Cors, rate::RateLimit, reply::Failure, server::ApiConfig};
+use super::{
+    auth::{Caller, Tokens},
+    cors::Cors,
+    idempotency::InProgress,
+    rate::RateLimit,
+    reply::Failure,
+    server::ApiConfig,
+};
 use crate::{metrics::Metrics, store::Store, validation::Validator};
 
 /// What the server is built on.
@@ -35,6 +42,7 @@ pub struct ApiContext {
     pub(super) rate: RateLimit,
     pub(super) cors: Cors,
     pub(super) body_limit: usize,
+    pub(super) in_progress: InProgress,
     pub(super) log: Logger,
     ready: Arc<AtomicBool>,
 }
@@ -55,17 +63,18 @@ impl ApiContext {
             rate: RateLimit::new(config.rate_limit),
             cors: Cors::new(&config.cors_origins),
             body_limit: config.body_limit,
+            in_progress: InProgress::default(),
             log: log.new(o!("component" => "api")),
             ready,
         }
     }
 
     /// Lets a known caller in, not too often. Guesses at tokens count too: against the address that they come from.
-    pub(super) fn admit(&self, from: IpAddr, headers: &HeaderMap) -> Result<(), Failure> {
+    pub(super) fn admit(&self, from: IpAddr, headers: &HeaderMap) -> Result<Caller, Failure> {
         let who = self.tokens.check(headers);
         let caller = who.as_ref().ok().copied().flatten();
         self.rate.check(from, caller)?;
-        who.map(|_| ())
+        who
     }
 
     pub(super) fn is_ready(&self) -> bool {

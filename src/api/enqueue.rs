@@ -8,15 +8,20 @@ use serde_json::Value;
 use super::{
     context::ApiContext,
     error::invalid,
+    idempotency::{self, Key},
     operation::{Input, Operation},
     operations::{CreateJob, CreateJobOk},
-    reply::Failure,
+    reply::{Failure, Reply},
     users::unknown,
 };
 use crate::{
-    contract::{self, types, wire},
-    model::{Fault, JobPolicy},
+    contract::{
+        self, options_of, types,
+        wire::{self, WireError},
+    },
+    model::{EnqueueOutcome, Enqueued, Fault, Job, JobPolicy},
     queue::{self, EnqueueOptions, JobType},
+    store::{DryRun, StoreError},
 };
 
 /// An operation that declares a job type. Implemented by generated markers only.
@@ -24,7 +29,8 @@ pub(super) trait EnqueueOperation: Operation {
     type Job: JobType;
 
     fn options(query: Self::Query) -> EnqueueOptions;
-    fn stored(job: &types::Job, location: &str) -> Self::Success;
+    fn created(job: &types::EnqueuedJob, location: &str) -> Self::Success;
+    fn found(job: &types::EnqueuedJob) -> Self::Success;
 }
 
 /// The handler of every typed enqueue operation.
@@ -37,8 +43,15 @@ pub(super) async fn enqueue<O: EnqueueOperation>(
         return Err(unknown(&additional, "/body"));
     }
     let policy = &<O::Job as JobType>::POLICY;
-    let job = store(context, policy, &input.json, O::options(input.query)).await?;
-    Ok(O::stored(&job, &location(&job)))
+    let key = input.key;
+    let options = O::options(input.query);
+    let order = Order {
+        policy,
+        payload: &input.json,
+        options,
+        place: "/query",
+    };
+    order.carry_out(context, key, O::created, O::found).await
 }
 
 /// `POST /jobs`
@@ -49,8 +62,7 @@ pub(super) async fn create_job(
     if let Some(additional) = input.additional {
         return Err(unknown(&additional, "/body"));
     }
-    let request = input.body;
-    let policy = contract::policy(&request.job_type).ok_or_else(no_such_type)?;
+    let policy = contract::policy(&input.body.job_type).ok_or_else(no_such_type)?;
     let payload = &input.json["payload"];
     let faults = context
         .validator
@@ -58,30 +70,102 @@ pub(super) async fn create_job(
     if !faults.is_empty() {
         return Err(invalid(faults));
     }
+    let key = input.key;
     let options = EnqueueOptions {
-        priority: request.priority.map(|priority| priority.0),
-        max_retries: request.max_retries.map(|retries| retries.0),
-        scheduled_at: request.scheduled_at,
+        dry_run: input.query.dry_run,
+        ..options_of(&input.body)
     };
-    let job = store(context, policy, payload, options).await?;
-    Ok(CreateJobOk::created(&job, &location(&job)))
+    let order = Order {
+        policy,
+        payload,
+        options,
+        place: "/body",
+    };
+    order
+        .carry_out(context, key, CreateJobOk::created, CreateJobOk::ok)
+        .await
 }
 
-async fn store(
-    context: &ApiContext,
+/// A job to enqueue.
+struct Order<'r> {
     policy: &'static JobPolicy,
-    payload: &Value,
+    payload: &'r Value,
     options: EnqueueOptions,
-) -> Result<types::Job, Failure> {
-    let job = queue::new_job(policy, payload.to_string(), options);
-    Ok(wire::job(&context.store.job_enqueue(job).await?)?)
+    /// Where the options stand in the request.
+    place: &'static str,
 }
 
-fn location(job: &types::Job) -> String {
-    format!("/jobs/{}", job.id)
+impl Order<'_> {
+    async fn carry_out<S>(
+        self,
+        context: &ApiContext,
+        key: Option<Key>,
+        created: fn(&types::EnqueuedJob, &str) -> S,
+        found: fn(&types::EnqueuedJob) -> S,
+    ) -> Result<S, Failure>
+    where
+        S: From<Reply> + Into<Reply> + 'static,
+    {
+        let (place, dry_run) = (self.place, self.options.dry_run);
+        let job = queue::new_job(self.policy, self.payload.to_string(), self.options).map_err(
+            |faults| invalid(faults.into_iter().map(|fault| fault.under(place)).collect()),
+        )?;
+        if dry_run {
+            let outcome = context.store.job_dry_run(job).await;
+            let would = outcome.map_err(|error| refused(error, place))?;
+            return Ok(found(&would_enqueue(&would)?));
+        }
+        let answer = move |enqueued: &Enqueued| {
+            let job = wire::enqueued(enqueued)?;
+            let answer = match enqueued.outcome {
+                EnqueueOutcome::Created => created(&job, &location(enqueued.job.id)),
+                EnqueueOutcome::Existing | EnqueueOutcome::Replaced => found(&job),
+            };
+            Ok(answer.into())
+        };
+        let reply = idempotency::once(context, key, place, answer, |once| {
+            context.store.job_enqueue_once(job, once)
+        });
+        Ok(S::from(reply.await?))
+    }
 }
 
-fn no_such_type() -> Failure {
+fn would_enqueue(would: &DryRun) -> Result<types::EnqueuedJob, WireError> {
+    let (outcome, job) = match would {
+        DryRun::Would(Enqueued { outcome, job }) => {
+            let outcome = match outcome {
+                EnqueueOutcome::Created => types::EnqueueOutcome::WouldCreate,
+                EnqueueOutcome::Existing => types::EnqueueOutcome::WouldReturn,
+                EnqueueOutcome::Replaced => types::EnqueueOutcome::WouldReplace,
+            };
+            (outcome, job.clone())
+        }
+        DryRun::WouldReject { holder, job } => {
+            let job = Job {
+                id: *holder,
+                ..job.clone()
+            };
+            (types::EnqueueOutcome::WouldReject, job)
+        }
+    };
+    wire::enqueue_answer(outcome, &job)
+}
+
+/// A refusal of the store that names a field says where in the request it is.
+pub(super) fn refused(error: StoreError, place: &str) -> Failure {
+    match error {
+        StoreError::Refused { field, message } => {
+            invalid(vec![Fault::new(format!("{place}/{field}"), message)])
+        }
+        error => error.into(),
+    }
+}
+
+pub(super) fn location(id: i64) -> String {
+    format!("/jobs/{id}")
+}
+
+pub(super) fn no_such_type() -> Failure {
     let known: Vec<_> = contract::POLICIES
         .iter()
         .map(|policy| policy.job_type)

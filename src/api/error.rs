@@ -47,6 +47,31 @@ impl From<StoreError> for Failure {
                 ErrorCode::JobProcessing,
                 "a worker has the job: cancel it first",
             ),
+            StoreError::DuplicateJob { id } => {
+                let message = match id {
+                    0 => "a job that is deleted since has the same unique key".to_owned(),
+                    id => format!("job {id} has the same unique key"),
+                };
+                Self::new(409, ErrorCode::DuplicateJob, message)
+            }
+            StoreError::QueueFull { .. } => {
+                Self::new(429, ErrorCode::QueueFull, error.to_string()).header("retry-after", "5")
+            }
+            StoreError::Refused { field, message } => {
+                invalid(vec![Fault::new(format!("/body/{field}"), message.clone())])
+            }
+            StoreError::ItemRefused { index, reason } => item(*index, reason),
+            StoreError::NameTaken => Self::new(409, ErrorCode::NameTaken, "the name is taken"),
+            StoreError::IdempotencyKeyReused => Self::new(
+                422,
+                ErrorCode::IdempotencyKeyReused,
+                "the Idempotency-Key belongs to another request: take a new one",
+            ),
+            StoreError::StaleLease => Self::new(
+                412,
+                ErrorCode::StaleLease,
+                "the lease is not the job's any more: nothing was changed",
+            ),
             StoreError::Unavailable { .. } => Self::new(
                 503,
                 ErrorCode::Unavailable,
@@ -58,6 +83,26 @@ impl From<StoreError> for Failure {
                 Self::new(500, ErrorCode::Internal, INTERNAL).because(chain(&error))
             }
         }
+    }
+}
+
+/// One of many was refused, and all or none was asked for.
+fn item(index: usize, reason: &StoreError) -> Failure {
+    match reason {
+        StoreError::Refused { field, message } => invalid(vec![Fault::new(
+            format!("/body/items/{index}/{field}"),
+            message.clone(),
+        )]),
+        StoreError::DuplicateJob { .. } => Failure::new(
+            409,
+            ErrorCode::DuplicateJob,
+            format!("item {index}: {reason}"),
+        ),
+        StoreError::QueueFull { .. } => {
+            let message = format!("item {index}: {reason}");
+            Failure::new(429, ErrorCode::QueueFull, message).header("retry-after", "5")
+        }
+        reason => Failure::new(500, ErrorCode::Internal, INTERNAL).because(chain(reason)),
     }
 }
 
@@ -101,6 +146,17 @@ pub(super) fn too_often(wait: Duration) -> Failure {
     let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
     let message = "too many requests: come back later";
     Failure::new(429, ErrorCode::RateLimited, message).header("retry-after", seconds)
+}
+
+pub(super) fn in_progress() -> Failure {
+    let message = "a request with this Idempotency-Key is being done: try again";
+    Failure::new(409, ErrorCode::RequestInProgress, message).header("retry-after", "1")
+}
+
+/// A stored answer cannot be read.
+pub(super) fn unreadable() -> Failure {
+    Failure::new(500, ErrorCode::Internal, INTERNAL)
+        .because("a stored answer has no status".to_owned())
 }
 
 pub(super) fn panicked(text: &str) -> Failure {

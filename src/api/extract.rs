@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::{
     context::ApiContext,
     error::{encoded, invalid, too_large},
+    idempotency::Key,
     operation::{Input, Operation, contained},
     reply::Failure,
 };
@@ -77,9 +78,11 @@ async fn receive<O: Operation>(
     request: Request<Body>,
 ) -> Result<Input<O>, Failure> {
     let (parts, body) = request.into_parts();
-    if O::SECURED {
-        context.admit(from, &parts.headers)?;
-    }
+    let caller = if O::SECURED {
+        context.admit(from, &parts.headers)?
+    } else {
+        None
+    };
     let bytes = if O::HAS_BODY {
         Some(read(&parts.headers, body, context.body_limit).await?)
     } else {
@@ -96,7 +99,13 @@ async fn receive<O: Operation>(
         .validator
         .request(O::ID, &raw)
         .map_err(invalid)
-        .and_then(typed)
+        .and_then(|checked| {
+            let body = bytes.as_deref().unwrap_or_default();
+            let named = O::IDEMPOTENT
+                .then(|| Key::of(O::ID, caller, &parts.headers, &parts.uri, body))
+                .flatten();
+            typed(checked, named)
+        })
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::Bytes, Failure> {
@@ -130,7 +139,7 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Checked values become types. What the schemas cannot say but the types ask for is a fault of the request too.
-fn typed<O: Operation>(checked: Checked) -> Result<Input<O>, Failure> {
+fn typed<O: Operation>(checked: Checked, key: Option<Key>) -> Result<Input<O>, Failure> {
     let Checked {
         path,
         query,
@@ -145,6 +154,7 @@ fn typed<O: Operation>(checked: Checked) -> Result<Input<O>, Failure> {
         body: place(&body, "/body")?,
         json: body,
         additional,
+        key,
     })
 }
 

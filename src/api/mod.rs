@@ -17,6 +17,7 @@ mod etag;
 mod extract;
 mod handlers;
 mod health;
+mod idempotency;
 mod jobs;
 mod log;
 mod operation;

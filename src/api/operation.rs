@@ -18,6 +18,7 @@ use super::{
     context::ApiContext,
     error::panicked,
     extract::Received,
+    idempotency::Key,
     reply::{Failure, Reply},
 };
 use crate::metrics::Metrics;
@@ -28,13 +29,15 @@ pub(crate) trait Operation: Send + Sync + 'static {
     /// Whether a caller must prove who it is.
     const SECURED: bool;
     const HAS_BODY: bool;
+    /// Whether it takes an Idempotency-Key.
+    const IDEMPOTENT: bool;
     /// The error statuses that the contract declares.
     const ERRORS: &'static [u16];
     type Path: DeserializeOwned + Debug + Send + Sync;
     type Query: DeserializeOwned + Debug + Send + Sync;
     type Header: DeserializeOwned + Debug + Send + Sync;
     type Body: DeserializeOwned + Debug + Send + Sync;
-    type Success: Into<Reply>;
+    type Success: Into<Reply> + From<Reply> + Send + 'static;
     /// Stands for the error schema in the document.
     type Error: JsonSchema;
 
@@ -54,6 +57,8 @@ pub(crate) struct Input<O: Operation> {
     pub json: Value,
     /// In flexible mode: what the contract does not name.
     pub additional: Option<Map<String, Value>>,
+    /// The caller's key, if it named one.
+    pub key: Option<Key>,
 }
 
 /// Runs a handler on what was received.

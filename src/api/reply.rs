@@ -5,7 +5,7 @@ use dropshot::Body;
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
-use crate::{contract::types::ErrorCode, model::Fault};
+use crate::{contract::types::ErrorCode, model::Fault, store::StoredAnswer};
 
 /// An answer on its way out.
 #[derive(Debug)]
@@ -23,6 +23,28 @@ impl Reply {
         Self {
             body: Some(body.unwrap_or_default()),
             ..Self::empty(status)
+        }
+    }
+
+    /// A body that was written before.
+    pub(super) fn text(status: u16, body: String) -> Option<Self> {
+        StatusCode::from_u16(status).ok()?;
+        Some(Self {
+            body: (!body.is_empty()).then(|| body.into_bytes()),
+            ..Self::empty(status)
+        })
+    }
+
+    /// As it can be kept.
+    pub(super) fn stored(&self) -> StoredAnswer {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = self.headers.iter();
+        StoredAnswer {
+            status: self.status.as_u16(),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            body: String::from_utf8_lossy(self.body.as_deref().unwrap_or_default()).into_owned(),
         }
     }
 

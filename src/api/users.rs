@@ -10,6 +10,7 @@ use super::{
     context::ApiContext,
     error::{invalid, not_found},
     etag::{Expected, etag, expected},
+    idempotency,
     operation::{Input, Operation},
     operations::{
         CreateUser, CreateUserOk, DeleteUser, DeleteUserOk, GetUser, GetUserOk, ListUsers,
@@ -22,7 +23,7 @@ use crate::{
     contract::{types, wire},
     model::{Fault, NewUser, UserChange, UserFilter},
     processors::user_created,
-    store::StoreError,
+    store::{Done, StoreError, UserCreated},
 };
 
 pub(super) async fn create_user(
@@ -41,17 +42,20 @@ pub(super) async fn create_user(
             .map(|properties| Value::Object(properties).to_string()),
     };
     let job = user_created::job_for(&user);
-    let created = context.store.user_create(user, job).await?;
-    if created.job_id.is_none() {
-        context.metrics.enqueue_failed();
-    }
-    let user = created.user;
-    let location = format!("/users/{}", user.id);
-    Ok(CreateUserOk::created(
-        &wire::user(&user)?,
-        &etag(user.version),
-        &location,
-    ))
+    let metrics = context.metrics.clone();
+    let answer = move |created: &UserCreated| {
+        let user = &created.user;
+        let (body, location) = (wire::user(user)?, format!("/users/{}", user.id));
+        Ok(CreateUserOk::created(&body, &etag(user.version), &location).into())
+    };
+    let reply = idempotency::once(context, input.key, "/body", answer, |once| async {
+        let done = context.store.user_create_once(user, job, once).await;
+        if matches!(&done, Ok(Done::Now(UserCreated { job_id: None, .. }))) {
+            metrics.enqueue_failed();
+        }
+        done
+    });
+    Ok(reply.await?.into())
 }
 
 pub(super) async fn get_user(

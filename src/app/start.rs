@@ -68,7 +68,10 @@ pub async fn start_at(
         config.check_exposure()?;
     }
     let metrics = Metrics::default();
-    let store_config = StoreConfig::new(config.database_url.clone());
+    let store_config = StoreConfig {
+        policies: contract::POLICIES,
+        ..StoreConfig::new(config.database_url.clone())
+    };
     let store = Store::open(&store_config, Arc::clone(&clock), log).await?;
     let runner = if role.works() {
         Some(start_runner(config, &store, &metrics, clock, log)?)

@@ -13,7 +13,7 @@ use crate::{
     contract::{self, types, wire},
     model::{Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter},
     processors::user_created::job_for,
-    queue::{EnqueueOptions, new_job},
+    queue::new_job,
     store::{Store, StoreConfig},
     validation::{Mode, Validator},
 };
@@ -33,6 +33,7 @@ impl Database {
     pub(super) async fn open(config: &Config, create: bool, log: &Logger) -> Result<Self, Failure> {
         let store_config = StoreConfig {
             create,
+            policies: contract::POLICIES,
             ..StoreConfig::new(config.database_url.clone())
         };
         let store = Store::open(&store_config, Arc::new(SystemClock), log)
@@ -92,22 +93,19 @@ impl Target for Database {
         Ok(runs.iter().map(wire::attempt).collect::<Result<_, _>>()?)
     }
 
-    async fn job_create(&self, body: Value) -> Result<types::Job, Failure> {
+    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {
         let request: types::JobRequest = self.read("JobRequest", body)?;
         let policy = contract::policy(&request.job_type).ok_or_else(|| {
             Failure::invalid(&[Fault::new("/body/job_type", "is not a declared job type")])
         })?;
-        let payload = Value::Object(request.payload);
+        let payload = Value::Object(request.payload.clone());
         self.check(policy.payload_schema, &payload, "/body/payload")?;
-        let options = EnqueueOptions {
-            priority: request.priority.map(|priority| *priority),
-            max_retries: request.max_retries.map(|retries| *retries),
-            scheduled_at: request.scheduled_at,
-        };
+        let options = contract::options_of(&request);
         let job = new_job(policy, payload.to_string(), options);
+        let job = job.map_err(|faults| Failure::invalid(&faults))?;
         let stored = self.store.job_enqueue(job).await;
         let stored = stored.map_err(|error| Failure::of_store(error, "job"))?;
-        Ok(wire::job(&stored)?)
+        Ok(wire::enqueued(&stored)?)
     }
 
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure> {

@@ -84,8 +84,18 @@ impl Failure {
             | StoreError::VersionMismatch
             | StoreError::JobEnded
             | StoreError::JobNotRetryable
-            | StoreError::JobProcessing => Self::Conflict(format!("{what}: {error}")),
-            StoreError::Unavailable { .. } => Self::Temporary(with_causes(&error)),
+            | StoreError::JobProcessing
+            | StoreError::DuplicateJob { .. }
+            | StoreError::NameTaken
+            | StoreError::IdempotencyKeyReused
+            | StoreError::StaleLease => Self::Conflict(format!("{what}: {error}")),
+            StoreError::Refused { message, .. } => Self::Usage(message),
+            StoreError::ItemRefused { index, reason } => {
+                Self::Usage(format!("item {index}: {reason}"))
+            }
+            StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => {
+                Self::Temporary(with_causes(&error))
+            }
             StoreError::Unusable { .. } => Self::Unusable(with_causes(&error)),
             error @ StoreError::Internal(_) => {
                 Self::Internal("the database failed", Box::new(error))

@@ -139,7 +139,13 @@ impl JobsCommand {
             }
             Self::Enqueue(enqueue) => {
                 let job = target.job_create(enqueue.body()?).await?;
-                done(output, &job, "enqueued")
+                let id = job.id.map(|id| id.to_string()).unwrap_or_default();
+                let what = match job.outcome {
+                    types::EnqueueOutcome::Existing => "exists already",
+                    types::EnqueueOutcome::Replaced => "replaced",
+                    _ => "enqueued",
+                };
+                output.show(&job, |_| sentence(&format!("job {id} {what}")))
             }
             Self::Cancel { id } => {
                 let job = target.job_cancel(id).await?;

@@ -88,7 +88,7 @@ impl Target for Server {
             .map_err(|error| Failure::of_server(error, &job(id)))
     }
 
-    async fn job_create(&self, body: Value) -> Result<types::Job, Failure> {
+    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {
         let body: types::JobRequest = typed(body)?;
         let answer = self.client.create_job().body(body).send().await;
         answer

@@ -16,7 +16,7 @@ pub(super) trait Target {
     async fn job(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_attempts(&self, id: u64) -> Result<Vec<types::JobAttempt>, Failure>;
     /// `body` is what `POST /jobs` takes.
-    async fn job_create(&self, body: Value) -> Result<types::Job, Failure>;
+    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure>;
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_retry(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_delete(&self, id: u64) -> Result<(), Failure>;

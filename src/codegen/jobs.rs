@@ -10,7 +10,7 @@ use super::{
     fingerprint::fingerprint,
     names, reference,
     refusal::Refused,
-    xjob::{BackoffKind, JobDeclaration},
+    xjob::{BackoffKind, JobDeclaration, OnConflict, Rate, Scope},
 };
 
 pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
@@ -26,8 +26,10 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
     let tokens = quote! {
         use std::time::Duration;
         use lockstep_client::types;
+        #[allow(unused_imports, reason = "a contract may declare no limits and no unique keys")]
+        use crate::model::{OnConflict, Rate, UniquePolicy, UniqueScope};
         use crate::{
-            model::{Backoff, BackoffKind, JobPolicy},
+            model::{Backoff, BackoffKind, JobLimits, JobPolicy},
             queue::{JobType, Processor, Registry},
         };
 
@@ -75,10 +77,13 @@ fn marker(spec: &Spec, name: &str, operation: &Operation, job: &JobDeclaration) 
     let backoff = backoff(job);
     let keep_completed = optional(job.retention.completed_seconds.map(seconds));
     let keep_failed = optional(job.retention.failed_seconds.map(seconds));
+    let keep_cancelled = optional(job.retention.cancelled_seconds.map(seconds));
+    let unique = unique(job);
+    let gates = gates(job);
+    let limits = limits(job);
     let timeout = seconds(*timeout_seconds);
     // In range by the check of the declaration; unsuffixed, so that the field's type decides.
-    let priority = proc_macro2::Literal::i64_unsuffixed(job.priority.abs());
-    let sign = (job.priority < 0).then(|| quote! { - });
+    let priority = signed(job.priority);
     let max_retries = proc_macro2::Literal::i64_unsuffixed(job.max_retries);
     let fingerprint = fingerprint(&spec.document, &spec.schemas[payload_name]);
     quote! {
@@ -92,12 +97,16 @@ fn marker(spec: &Spec, name: &str, operation: &Operation, job: &JobDeclaration) 
             const POLICY: JobPolicy = JobPolicy {
                 job_type: #name,
                 queue: #queue,
-                priority: #sign #priority,
+                priority: #priority,
                 max_retries: #max_retries,
                 timeout: #timeout,
                 backoff: #backoff,
                 keep_completed: #keep_completed,
                 keep_failed: #keep_failed,
+                keep_cancelled: #keep_cancelled,
+                unique: #unique,
+                #gates
+                limits: #limits,
                 sensitive: &[#(#sensitive),*],
                 schema_fingerprint: #fingerprint,
                 payload_schema: #payload_name,
@@ -124,6 +133,76 @@ fn backoff(job: &JobDeclaration) -> TokenStream {
     );
     let jitter = proc_macro2::Literal::f64_unsuffixed(job.backoff.jitter);
     quote! { Backoff { kind: BackoffKind::#kind, base: #base, cap: #cap, jitter: #jitter } }
+}
+
+fn unique(job: &JobDeclaration) -> TokenStream {
+    optional(job.unique.as_ref().map(|unique| {
+        let key = &unique.key;
+        let scope = match unique.scope {
+            Scope::WhileQueued => quote! { WhileQueued },
+            Scope::UntilStarted => quote! { UntilStarted },
+            Scope::UntilFinished => quote! { UntilFinished },
+            Scope::ForPeriod => quote! { ForPeriod },
+        };
+        let period = optional(unique.period_seconds.map(seconds));
+        let on_conflict = match unique.on_conflict {
+            OnConflict::Return => quote! { Return },
+            OnConflict::Replace => quote! { Replace },
+            OnConflict::Reject => quote! { Reject },
+        };
+        quote! {
+            UniquePolicy {
+                key: &[#(#key),*],
+                scope: UniqueScope::#scope,
+                period: #period,
+                on_conflict: OnConflict::#on_conflict,
+            }
+        }
+    }))
+}
+
+/// What holds due jobs back.
+fn gates(job: &JobDeclaration) -> TokenStream {
+    let concurrency = job.concurrency.as_ref();
+    let limit = optional(concurrency.and_then(|it| it.limit).map(count));
+    let key = concurrency.and_then(|it| it.key.as_ref());
+    let key = optional(key.map(|key| quote! { #key }));
+    let key_limit = optional(concurrency.and_then(|it| it.key_limit).map(count));
+    let rate_of =
+        |per_key: bool| optional(job.rate.filter(|rate| rate.per_key == per_key).map(rate));
+    let (rate, key_rate) = (rate_of(false), rate_of(true));
+    quote! {
+        concurrency: #limit,
+        rate: #rate,
+        concurrency_key: #key,
+        key_concurrency: #key_limit,
+        key_rate: #key_rate,
+    }
+}
+
+fn rate(rate: Rate) -> TokenStream {
+    let (limit, period) = (count(rate.limit), seconds(rate.period_seconds));
+    quote! { Rate { limit: #limit, period: #period } }
+}
+
+fn limits(job: &JobDeclaration) -> TokenStream {
+    let limits = job.limits;
+    let (low, high) = (signed(limits.priority_min), signed(limits.priority_max));
+    let max_retries = signed(limits.max_retries);
+    let timeout = seconds(limits.timeout_seconds);
+    quote! { JobLimits { priority: (#low, #high), max_retries: #max_retries, timeout: #timeout } }
+}
+
+/// Unsuffixed, so that the field's type decides.
+fn signed(value: i64) -> TokenStream {
+    let digits = proc_macro2::Literal::i64_unsuffixed(value.abs());
+    let sign = (value < 0).then(|| quote! { - });
+    quote! { #sign #digits }
+}
+
+fn count(value: u32) -> TokenStream {
+    let digits = proc_macro2::Literal::u32_unsuffixed(value);
+    quote! { #digits }
 }
 
 fn seconds(seconds: u64) -> TokenStream {

@@ -36,6 +36,8 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
             operation::{Failed, Input, Operation, answer},
             reply::{Failure, Reply},
         };
+        #[allow(unused_imports, reason = "job types may offer no options")]
+        use crate::contract::Chosen;
         use crate::{contract::{jobs, types}, queue::EnqueueOptions};
 
         /// Stand-ins for the wire types in the document that Dropshot emits: each returns its schema as written.
@@ -86,6 +88,9 @@ fn operation(operation: &Operation) -> TokenStream {
         |body| quote! { types::#body },
     );
     let has_body = body.is_some();
+    let idempotent = operation
+        .parameters_in(Place::Header)
+        .any(|parameter| parameter.name == "Idempotency-Key");
     let error = format_ident!(
         "{}",
         operation.errors[0].schema.as_deref().unwrap_or("Error")
@@ -99,7 +104,12 @@ fn operation(operation: &Operation) -> TokenStream {
             }
         }
     });
-    let response = &operation.success[0];
+    // Dropshot knows one success: the one with the most to say.
+    let mut successes = operation.success.iter().rev();
+    let first = &operation.success[0];
+    let response = successes
+        .find(|response| response.headers.len() > first.headers.len())
+        .unwrap_or(first);
     let metadata = metadata(&marker, response);
     let success = success(&ok, operation);
     let job = job(operation, &marker, &ok);
@@ -116,6 +126,7 @@ fn operation(operation: &Operation) -> TokenStream {
             const ID: &'static str = #id;
             const SECURED: bool = #secured;
             const HAS_BODY: bool = #has_body;
+            const IDEMPOTENT: bool = #idempotent;
             const ERRORS: &'static [u16] = &[#(#statuses),*];
             type Path = #path;
             type Query = #query;
@@ -231,6 +242,13 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
             #(#constructors)*
         }
 
+        /// An answer that was given before.
+        impl From<Reply> for #ok {
+            fn from(reply: Reply) -> Self {
+                Self(reply)
+            }
+        }
+
         impl From<#ok> for Reply {
             fn from(ok: #ok) -> Self {
                 ok.0
@@ -243,30 +261,45 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
 fn job(operation: &Operation, marker: &Ident, ok: &Ident) -> Option<TokenStream> {
     let job_type = operation.job_type()?;
     let job = format_ident!("{}", names::type_name(job_type));
-    let constructor = format_ident!("{}", status_name(operation.success[0].status));
     let options = operation.parameters_in(Place::Query).map(|parameter| {
         let field = format_ident!("{}", names::field_name(&parameter.name));
-        let newtype = parameter.schema.get("$ref").is_some();
-        let value = if newtype {
-            quote! { query.#field.map(|value| value.0) }
-        } else {
-            quote! { query.#field }
-        };
-        quote! { #field: #value }
+        quote! { options.#field = Chosen::chosen(query.#field); }
     });
+    let created = answered(operation, ok, 201);
+    let found = answered(operation, ok, 200);
     Some(quote! {
         impl EnqueueOperation for #marker {
             type Job = jobs::#job;
 
+            #[allow(unused_variables, unused_mut, clippy::field_reassign_with_default, reason = "a type may offer none")]
             fn options(query: Self::Query) -> EnqueueOptions {
-                EnqueueOptions { #(#options),* }
+                let mut options = EnqueueOptions::default();
+                #(#options)*
+                options
             }
 
-            fn stored(job: &types::Job, location: &str) -> #ok {
-                #ok::#constructor(job, location)
+            #[allow(unused_variables, reason = "a type may answer without a Location")]
+            fn created(job: &types::EnqueuedJob, location: &str) -> #ok {
+                #created
+            }
+
+            fn found(job: &types::EnqueuedJob) -> #ok {
+                #found
             }
         }
     })
+}
+
+/// The answer with a status, or with the first one where the operation has no such status.
+fn answered(operation: &Operation, ok: &Ident, status: u16) -> TokenStream {
+    let response = operation
+        .success
+        .iter()
+        .find(|response| response.status == status)
+        .unwrap_or(&operation.success[0]);
+    let constructor = format_ident!("{}", status_name(response.status));
+    let location = (!response.headers.is_empty()).then(|| quote! { , location });
+    quote! { #ok::#constructor(job #location) }
 }
 
 fn method(operation: &Operation) -> TokenStream {

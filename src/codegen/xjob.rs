@@ -27,8 +27,12 @@ pub struct JobDeclaration {
     pub sensitive: Vec<String>,
     /// `#/components/schemas/…`
     pub result: Option<String>,
-    unique: Option<Unique>,
-    concurrency: Option<Concurrency>,
+    pub unique: Option<Unique>,
+    pub concurrency: Option<Concurrency>,
+    pub rate: Option<Rate>,
+    /// How far an enqueuer may go from what is declared here.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -56,21 +60,23 @@ pub enum BackoffKind {
 pub struct Retention {
     pub completed_seconds: Option<u64>,
     pub failed_seconds: Option<u64>,
+    pub cancelled_seconds: Option<u64>,
 }
 
+/// Which jobs are the same, and what becomes of the second one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unique {
-    key: Vec<String>,
-    scope: Scope,
-    period_seconds: Option<u64>,
-    #[serde(rename = "on_conflict")]
-    _on_conflict: OnConflict,
+pub struct Unique {
+    /// JSON pointers to properties of the payload.
+    pub key: Vec<String>,
+    pub scope: Scope,
+    pub period_seconds: Option<u64>,
+    pub on_conflict: OnConflict,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Scope {
+pub enum Scope {
     WhileQueued,
     UntilStarted,
     UntilFinished,
@@ -79,19 +85,55 @@ enum Scope {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OnConflict {
+pub enum OnConflict {
     Return,
     Replace,
     Reject,
 }
 
+/// How many jobs of the type run at the same time in all processes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Concurrency {
-    key: String,
-    limit: u64,
+pub struct Concurrency {
+    pub limit: Option<u32>,
+    /// JSON pointer to a property of the payload: jobs with the same value share `key_limit`.
+    pub key: Option<String>,
+    pub key_limit: Option<u32>,
 }
 
+/// How many runs may start in a time: a token bucket that holds `limit` tokens and fills up once a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    pub limit: u32,
+    pub period_seconds: u64,
+    /// A bucket for each value of the concurrency key, not one for the type.
+    #[serde(default)]
+    pub per_key: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub priority_min: i64,
+    pub priority_max: i64,
+    pub max_retries: i64,
+    pub timeout_seconds: u64,
+}
+
+impl Default for Limits {
+    /// The bounds that the contract has for all types.
+    fn default() -> Self {
+        Self {
+            priority_min: -1000,
+            priority_max: 1000,
+            max_retries: 100,
+            timeout_seconds: LONGEST_RUN,
+        }
+    }
+}
+
+const LONGEST_RUN: u64 = 86_400;
 const YEAR: u64 = 31_536_000;
 
 /// Parses and checks one `x-job`. `at` is its place, `payload` the name of its payload's schema.
@@ -111,7 +153,9 @@ pub(super) fn declaration(
     };
     check.policy(&job);
     check.places(&job);
-    check.planned(&job);
+    check.unique(&job);
+    check.gates(&job);
+    check.limits(&job);
     check.refusals.finish()?;
     Ok(job)
 }
@@ -135,7 +179,7 @@ impl Check<'_> {
         self.range(
             &at.then("timeout_seconds"),
             &job.timeout_seconds,
-            1..=86_400,
+            1..=LONGEST_RUN,
         );
         let backoff = at.then("backoff");
         self.range(
@@ -157,6 +201,7 @@ impl Check<'_> {
         for (key, seconds) in [
             ("completed_seconds", job.retention.completed_seconds),
             ("failed_seconds", job.retention.failed_seconds),
+            ("cancelled_seconds", job.retention.cancelled_seconds),
         ] {
             if let Some(seconds) = seconds {
                 self.range(&retention.then(key), &seconds, 1..=100 * YEAR);
@@ -186,34 +231,85 @@ impl Check<'_> {
         }
     }
 
-    /// Declared, checked, and refused as long as the queue does not do it: better than a promise that nobody keeps.
-    fn planned(&mut self, job: &JobDeclaration) {
-        if let Some(unique) = &job.unique {
-            let at = self.at.then("unique");
-            for (index, pointer) in unique.key.iter().enumerate() {
-                self.in_payload(pointer, &at.then("key").then(index));
-            }
-            if unique.key.is_empty() {
-                self.refusals
-                    .add(&at.then("key"), "names at least one property");
-            }
-            if (unique.scope == Scope::ForPeriod) != unique.period_seconds.is_some() {
-                self.refusals.add(
-                    &at.then("period_seconds"),
-                    "belongs to the scope for_period, and only to it",
-                );
-            }
-            if let Some(seconds) = unique.period_seconds {
-                self.range(&at.then("period_seconds"), &seconds, 1..=YEAR);
-            }
-            self.refusals.add(&at, "not supported yet");
+    fn unique(&mut self, job: &JobDeclaration) {
+        let Some(unique) = &job.unique else { return };
+        let at = self.at.then("unique");
+        for (index, pointer) in unique.key.iter().enumerate() {
+            self.in_payload(pointer, &at.then("key").then(index));
         }
+        if unique.key.is_empty() {
+            self.refusals
+                .add(&at.then("key"), "names at least one property");
+        }
+        if (unique.scope == Scope::ForPeriod) != unique.period_seconds.is_some() {
+            self.refusals.add(
+                &at.then("period_seconds"),
+                "belongs to the scope for_period, and only to it",
+            );
+        }
+        if let Some(seconds) = unique.period_seconds {
+            self.range(&at.then("period_seconds"), &seconds, 1..=YEAR);
+        }
+    }
+
+    fn gates(&mut self, job: &JobDeclaration) {
+        let key = job.concurrency.as_ref().and_then(|it| it.key.as_ref());
         if let Some(concurrency) = &job.concurrency {
             let at = self.at.then("concurrency");
-            self.in_payload(&concurrency.key, &at.then("key"));
-            self.range(&at.then("limit"), &concurrency.limit, 1..=100_000);
-            self.refusals.add(&at, "not supported yet");
+            if concurrency.limit.is_none() && concurrency.key.is_none() {
+                self.refusals.add(&at, "names a limit, a key, or both");
+            }
+            if let Some(key) = &concurrency.key {
+                self.in_payload(key, &at.then("key"));
+            }
+            for (name, limit) in [
+                ("limit", concurrency.limit),
+                ("key_limit", concurrency.key_limit),
+            ] {
+                if let Some(limit) = limit {
+                    self.range(&at.then(name), &limit, 1..=100_000);
+                }
+            }
+            if concurrency.key_limit.is_some() && key.is_none() {
+                self.refusals
+                    .add(&at.then("key_limit"), "belongs to a key, which is missing");
+            }
         }
+        if let Some(rate) = job.rate {
+            let at = self.at.then("rate");
+            self.range(&at.then("limit"), &rate.limit, 1..=1_000_000);
+            self.range(&at.then("period_seconds"), &rate.period_seconds, 1..=86_400);
+            if rate.per_key && key.is_none() {
+                self.refusals
+                    .add(&at.then("per_key"), "wants concurrency.key");
+            }
+        }
+    }
+
+    fn limits(&mut self, job: &JobDeclaration) {
+        let (limits, widest) = (job.limits, Limits::default());
+        let at = self.at.then("limits");
+        let (low, high) = (widest.priority_min, widest.priority_max);
+        self.range(
+            &at.then("priority_min"),
+            &limits.priority_min,
+            low..=job.priority,
+        );
+        self.range(
+            &at.then("priority_max"),
+            &limits.priority_max,
+            job.priority..=high,
+        );
+        self.range(
+            &at.then("max_retries"),
+            &limits.max_retries,
+            job.max_retries..=widest.max_retries,
+        );
+        self.range(
+            &at.then("timeout_seconds"),
+            &limits.timeout_seconds,
+            job.timeout_seconds..=widest.timeout_seconds,
+        );
     }
 
     fn range<T: PartialOrd + std::fmt::Display>(

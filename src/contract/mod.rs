@@ -4,13 +4,16 @@
 //! Nothing here is edited by hand: change `openapi.yaml` and follow the compiler (docs/ADDING-A-JOB-TYPE.md).
 
 mod document;
+mod options;
 pub mod wire;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,
 };
-/// The wire types, shared with the client crate.
 pub use lockstep_client::types;
+/// The wire types, shared with the client crate.
+pub(crate) use options::Chosen;
+pub use options::options_of;
 
 /// One marker per declared job type, their policies, and the registry that wants a processor for each.
 pub mod jobs {

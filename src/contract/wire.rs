@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::types;
 use crate::{
     model::{
-        AttemptOutcome, BackoffKind, Job, JobAttempt, JobCounts, JobPolicy, JobStatus,
-        JobTypeCounts, User,
+        AttemptOutcome, BackoffKind, EnqueueOutcome, Enqueued, Job, JobAttempt, JobCounts,
+        JobPolicy, JobStatus, JobTypeCounts, UniqueScope, User,
     },
     queue::mask,
 };
@@ -70,7 +70,113 @@ pub fn job(job: &Job) -> Result<types::Job, WireError> {
         started_at: job.started_at,
         completed_at: job.completed_at,
         created_at: job.created_at,
+        timeout_seconds: Some(timeout(job.timeout)?),
+        expires_at: job.expires_at,
+        tags: tags(&job.tags)?,
+        metadata: job
+            .metadata
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()?,
+        unique_key: text(job.unique_key.as_deref())?,
+        unique_scope: job.unique_scope.map(unique_scope),
+        concurrency_key: text(job.concurrency_key.as_deref())?,
+        held_by: text(job.held_by.as_deref())?,
+        group_id: job.group_id.map(group_id).transpose()?,
+        blocked_by: (job.blocked_by > 0).then_some(job.blocked_by),
+        progress: job
+            .progress
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()?,
+        checkpoint: job
+            .checkpoint
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()?
+            .unwrap_or_default(),
     })
+}
+
+/// What was enqueued, or found.
+pub fn enqueued(enqueued: &Enqueued) -> Result<types::EnqueuedJob, WireError> {
+    let outcome = match enqueued.outcome {
+        EnqueueOutcome::Created => types::EnqueueOutcome::Created,
+        EnqueueOutcome::Existing => types::EnqueueOutcome::Existing,
+        EnqueueOutcome::Replaced => types::EnqueueOutcome::Replaced,
+    };
+    enqueue_answer(outcome, &enqueued.job)
+}
+
+/// The answer to an enqueue: a job that was not stored has no number.
+pub fn enqueue_answer(
+    outcome: types::EnqueueOutcome,
+    job: &Job,
+) -> Result<types::EnqueuedJob, WireError> {
+    let stored = job.id > 0 && outcome != types::EnqueueOutcome::WouldCreate;
+    let number = if stored { job.id } else { 1 };
+    let shown = self::job(&Job {
+        id: number,
+        ..job.clone()
+    })?;
+    Ok(types::EnqueuedJob {
+        outcome,
+        id: stored.then_some(shown.id),
+        job_type: shown.job_type,
+        queue: shown.queue,
+        payload: shown.payload,
+        status: shown.status,
+        priority: shown.priority,
+        max_retries: shown.max_retries,
+        retry_count: shown.retry_count,
+        lease_losses: shown.lease_losses,
+        error_message: text(shown.error_message.as_deref().map(String::as_str))?,
+        result: shown.result,
+        schema_fingerprint: shown.schema_fingerprint.parse()?,
+        scheduled_at: shown.scheduled_at,
+        started_at: shown.started_at,
+        completed_at: shown.completed_at,
+        created_at: shown.created_at,
+        timeout_seconds: shown.timeout_seconds,
+        expires_at: shown.expires_at,
+        tags: shown.tags,
+        metadata: shown.metadata,
+        unique_key: text(shown.unique_key.as_deref().map(String::as_str))?,
+        unique_scope: shown.unique_scope,
+        concurrency_key: text(shown.concurrency_key.as_deref().map(String::as_str))?,
+        held_by: text(shown.held_by.as_deref().map(String::as_str))?,
+        group_id: shown.group_id,
+        blocked_by: shown.blocked_by,
+        progress: shown.progress,
+        checkpoint: shown.checkpoint,
+    })
+}
+
+fn timeout(timeout: Duration) -> Result<types::JobTimeoutSeconds, WireError> {
+    // A library user may have chosen less than a second.
+    let seconds = NonZeroU64::try_from(timeout.as_secs().max(1))?;
+    Ok(types::JobTimeoutSeconds(seconds))
+}
+
+fn tags(tags: &[String]) -> Result<Option<types::JobTags>, WireError> {
+    if tags.is_empty() {
+        return Ok(None);
+    }
+    let tags: Result<Vec<_>, _> = tags.iter().map(|tag| tag.parse()).collect();
+    Ok(Some(types::JobTags(tags?)))
+}
+
+fn group_id(group: i64) -> Result<types::JobGroupId, WireError> {
+    Ok(types::JobGroupId(id(group)?))
+}
+
+const fn unique_scope(scope: UniqueScope) -> types::JobUniqueScope {
+    match scope {
+        UniqueScope::WhileQueued => types::JobUniqueScope::WhileQueued,
+        UniqueScope::UntilStarted => types::JobUniqueScope::UntilStarted,
+        UniqueScope::UntilFinished => types::JobUniqueScope::UntilFinished,
+        UniqueScope::ForPeriod => types::JobUniqueScope::ForPeriod,
+    }
 }
 
 /// One run of a job.
@@ -223,6 +329,17 @@ mod tests {
             result: None,
             schema_fingerprint: "abc".to_owned(),
             worker: None,
+            expires_at: None,
+            tags: Vec::new(),
+            metadata: None,
+            unique_key: None,
+            unique_scope: None,
+            concurrency_key: None,
+            held_by: None,
+            group_id: None,
+            blocked_by: 0,
+            progress: None,
+            checkpoint: None,
             scheduled_at: at,
             started_at: Some(at),
             completed_at: Some(at),

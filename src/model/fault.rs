@@ -18,4 +18,13 @@ impl Fault {
             message: message.into(),
         }
     }
+
+    /// The same fault, seen from further up: `place` stands before its pointer.
+    #[must_use]
+    pub fn under(self, place: &str) -> Self {
+        Self {
+            pointer: format!("{place}{}", self.pointer),
+            ..self
+        }
+    }
 }

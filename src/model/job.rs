@@ -1,9 +1,11 @@
-//! Owns what a job is: the row, its states and their legal transitions, its policy, leases and settlements.
+//! Owns what a stored job is: the row, its states and their legal transitions.
 //! Must not know: how jobs are stored, claimed or run.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
+
+use super::UniqueScope;
 
 /// State of a job. The names are the seed's and the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,25 +92,6 @@ impl FromStr for JobStatus {
     }
 }
 
-/// A job that is not stored yet. Its payload has passed the job type's schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewJob {
-    pub job_type: Cow<'static, str>,
-    pub queue: Cow<'static, str>,
-    /// JSON object, as text.
-    pub payload: String,
-    /// Higher runs first.
-    pub priority: i32,
-    /// Runs after the first that an error may cause.
-    pub max_retries: i32,
-    /// Longest run.
-    pub timeout: Duration,
-    /// Not to run before; `None` is at once.
-    pub scheduled_at: Option<DateTime<Utc>>,
-    /// Fingerprint of the schema that accepted the payload.
-    pub schema_fingerprint: Cow<'static, str>,
-}
-
 /// A stored job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -135,6 +118,22 @@ pub struct Job {
     pub schema_fingerprint: String,
     /// Who has it now, or had it last.
     pub worker: Option<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub tags: Vec<String>,
+    /// JSON object, as text.
+    pub metadata: Option<String>,
+    pub unique_key: Option<String>,
+    pub unique_scope: Option<UniqueScope>,
+    pub concurrency_key: Option<String>,
+    /// The closed gate that a due job waits at: `type:…`, `key:…` or `schema:…`.
+    pub held_by: Option<String>,
+    pub group_id: Option<i64>,
+    /// Jobs that must complete before.
+    pub blocked_by: i32,
+    /// JSON object, as text: what the processor last said of its progress.
+    pub progress: Option<String>,
+    /// JSON object, as text: where a retry goes on.
+    pub checkpoint: Option<String>,
     pub scheduled_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
@@ -146,166 +145,4 @@ pub struct Job {
 pub struct JobFilter {
     pub status: Option<JobStatus>,
     pub job_type: Option<String>,
-}
-
-/// Proof of one acquisition of one job. Random; a later acquisition of the same job has another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LeaseToken(pub i64);
-
-/// A job with the lease that was just given on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedJob {
-    pub id: i64,
-    pub job_type: String,
-    /// JSON object, as text.
-    pub payload: String,
-    pub priority: i32,
-    pub max_retries: i32,
-    pub retry_count: i32,
-    /// Number of this run, from 1.
-    pub attempt: i32,
-    pub timeout: Duration,
-    pub schema_fingerprint: String,
-    pub scheduled_at: DateTime<Utc>,
-    /// When this run began, by the store's clock.
-    pub started_at: DateTime<Utc>,
-    pub lease: LeaseToken,
-}
-
-/// What a heartbeat learns about one lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseState {
-    /// Extended.
-    Live,
-    /// Extended, and somebody asked for the job to stop.
-    CancelRequested,
-    /// The token is not the job's any more: stop, the outcome will not be accepted.
-    Lost,
-}
-
-/// How a run ends. Applied only while the lease that it names is the job's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// → `completed`, with the result as JSON text.
-    Complete { result: Option<String> },
-    /// An error with retries left: → `retry_pending` for `delay`; `retry_count` grows by one.
-    Retry {
-        delay: Duration,
-        error: String,
-        outcome: AttemptOutcome,
-    },
-    /// An error without retries left, or a final one: → `failed`.
-    Fail {
-        error: String,
-        outcome: AttemptOutcome,
-    },
-    /// Put off by the processor: → `scheduled` for `delay`, no retry used.
-    Snooze { delay: Duration },
-    /// Given back, as at a stop: → `pending` at once, no retry used.
-    Release,
-    /// Stopped because it was asked to: → `cancelled`.
-    Cancel { error: Option<String> },
-}
-
-/// What became of a settlement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// Accepted; the job is in this state now.
-    Accepted(JobStatus),
-    /// The token is not the job's any more: nothing was changed.
-    Stale,
-}
-
-/// How a run ended, in the job's history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AttemptOutcome {
-    Completed,
-    Failed,
-    TimedOut,
-    Panicked,
-    Released,
-    Snoozed,
-    Cancelled,
-    Lost,
-}
-
-impl AttemptOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 8] = [
-        Self::Completed,
-        Self::Failed,
-        Self::TimedOut,
-        Self::Panicked,
-        Self::Released,
-        Self::Snoozed,
-        Self::Cancelled,
-        Self::Lost,
-    ];
-
-    /// The name in the database, on the wire and in logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Panicked => "panicked",
-            Self::Released => "released",
-            Self::Snoozed => "snoozed",
-            Self::Cancelled => "cancelled",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-/// One run of a job. A run in progress has neither end nor outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobAttempt {
-    pub number: i32,
-    pub worker: String,
-    pub started_at: DateTime<Utc>,
-    pub finished_at: Option<DateTime<Utc>>,
-    pub outcome: Option<AttemptOutcome>,
-    pub error: Option<String>,
-}
-
-/// How the wait before a retry grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BackoffKind {
-    /// base
-    Fixed,
-    /// base × retry
-    Linear,
-    /// base × 2^(retry − 1)
-    Exponential,
-}
-
-/// Wait before a retry: see [`BackoffKind`], never above `cap`, plus a random share of at most `jitter` (0 to 1).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Backoff {
-    pub kind: BackoffKind,
-    pub base: Duration,
-    pub cap: Duration,
-    pub jitter: f64,
-}
-
-/// What a job type declares in its `x-job` object.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct JobPolicy {
-    pub job_type: &'static str,
-    pub queue: &'static str,
-    pub priority: i32,
-    pub max_retries: i32,
-    pub timeout: Duration,
-    pub backoff: Backoff,
-    /// How long an ended job is kept; `None` is for ever.
-    pub keep_completed: Option<Duration>,
-    pub keep_failed: Option<Duration>,
-    /// JSON pointers into the payload that are masked in answers, logs and errors.
-    pub sensitive: &'static [&'static str],
-    /// Fingerprint of the payload schema: canonical, dereferenced, without prose.
-    pub schema_fingerprint: &'static str,
-    /// Name of the payload schema among the contract's run-time schemas.
-    pub payload_schema: &'static str,
-    /// Name of the result schema, where the type declares one.
-    pub result_schema: Option<&'static str>,
 }

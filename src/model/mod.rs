@@ -1,16 +1,25 @@
 //! Owns the nouns of the domain and their rules: users, jobs, attempts, counts.
 //! Must not know: HTTP, SQL, the queue's workers, or any other module of this crate.
 
+mod control;
 mod counts;
+mod enqueue;
 mod fault;
+mod group;
 mod job;
+mod policy;
+mod run;
 mod user;
 
+pub use control::{Control, ControlKind, ControlLimits, Pause};
 pub use counts::{JobCounts, JobTypeCounts};
+pub use enqueue::{EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
 pub use fault::Fault;
-pub use job::{
-    AttemptOutcome, Backoff, BackoffKind, ClaimedJob, Job, JobAttempt, JobFilter, JobPolicy,
-    JobStatus, LeaseState, LeaseToken, NewJob, Settled, Settlement,
+pub use group::{JobGroup, NewGroup, NewItem, order};
+pub use job::{Job, JobFilter, JobStatus, UnknownJobStatus};
+pub use policy::{Backoff, BackoffKind, JobLimits, JobPolicy, Rate, UniquePolicy};
+pub use run::{
+    AttemptOutcome, ClaimedJob, JobAttempt, LeaseState, LeaseToken, Settled, Settlement,
 };
 pub use user::{
     AgeStatistics, NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile,

@@ -128,6 +128,7 @@ pub fn job_for(user: &NewUser) -> UserCreatedJob {
     Box::new(move |id| {
         let payload = format!("{{\"user_id\":{id},\"user_data\":{{\"id\":{id}{rest}");
         queue::new_job(POLICY, payload, EnqueueOptions::default())
+            .expect("what a policy declares is within its limits")
     })
 }
 

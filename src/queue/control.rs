@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::{ClaimedJob, LeaseState, LeaseToken, Settled},
-    store::{Claim, StoreError},
+    store::{Claim, Claims, StoreError},
 };
 
 /// Most jobs of one claim.
@@ -30,12 +30,15 @@ const CLAIM_LIMIT: usize = 500;
 /// How long the last settlements may take after the last run has ended at a stop.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
+/// Shortest wait for a rate limit: keeps a clock that stands still from spinning.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
 /// A job and the proof that it is ours. A token is only promised to be unique to its job.
 pub(super) type Lease = (i64, LeaseToken);
 
 /// Something that the loop waited for.
 pub(super) enum Event {
-    Claimed(Instant, usize, Result<Vec<ClaimedJob>, StoreError>),
+    Claimed(Instant, usize, Result<Claims, StoreError>),
     RunEnded(Lease, RunEnd),
     Settled(Batch, Result<Vec<Settled>, StoreError>),
     SettleAgain,
@@ -170,29 +173,33 @@ impl Control {
         let sent = Instant::now();
         self.events.push(Box::pin(async move {
             let queues: Vec<&str> = queues.iter().map(String::as_str).collect();
+            let reads = runner.registry.reads();
             let claim = Claim {
                 queues: &queues,
                 worker: &runner.config.worker_id,
                 limit,
                 lease: runner.config.lease,
+                reads: Some(&reads),
             };
             let answer = runner.store.job_claim(claim).await;
             Event::Claimed(sent, limit, answer)
         }));
     }
 
-    fn claimed(
-        &mut self,
-        sent: Instant,
-        limit: usize,
-        answer: Result<Vec<ClaimedJob>, StoreError>,
-    ) {
+    fn claimed(&mut self, sent: Instant, limit: usize, answer: Result<Claims, StoreError>) {
         self.claiming = false;
         match answer {
-            Ok(jobs) => {
+            Ok(claims) => {
                 self.claim_wait = Wait::default();
-                self.look |= jobs.len() >= limit;
-                for job in jobs {
+                self.look |= claims.more || claims.jobs.len() >= limit;
+                if let Some(ready) = claims.ready_at {
+                    let wait = (ready - self.runner.clock.now()).to_std();
+                    self.after(
+                        wait.unwrap_or_default().max(SHORTEST_WAIT),
+                        Event::LookAgain,
+                    );
+                }
+                for job in claims.jobs {
                     self.start(job, sent + self.runner.config.lease);
                 }
             }

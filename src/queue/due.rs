@@ -26,13 +26,15 @@ impl Runner {
     async fn run_batch(&self) -> Result<usize, StoreError> {
         let queues = self.queues();
         let queues: Vec<&str> = queues.iter().map(String::as_str).collect();
+        let reads = self.registry.reads();
         let claim = Claim {
             queues: &queues,
             worker: &self.config.worker_id,
             limit: self.config.worker_count.max(1),
             lease: self.config.lease,
+            reads: Some(&reads),
         };
-        let jobs = self.store.job_claim(claim).await?;
+        let jobs = self.store.job_claim(claim).await?.jobs;
         let lease_end = Instant::now() + self.config.lease;
         let ended = join_all(jobs.into_iter().map(async |mut job| {
             let payload = std::mem::take(&mut job.payload);

@@ -1,94 +1,146 @@
-//! Owns making a job row out of a payload and its type's policy.
+//! Owns making a job out of a payload, its type's policy and what the enqueuer chose within the policy's limits.
 //! Must not know: any concrete job type, whether the payload is valid (the caller has checked), or how it is stored.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
-use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::model::{JobPolicy, NewJob};
+use super::options::{EnqueueOptions, LONGEST};
+use crate::model::{Fault, JobPolicy, NewJob, OnConflict, UniqueClaim, UniqueScope};
 
-/// What an enqueuer may choose; `None` is what the job type declares.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EnqueueOptions {
-    /// Higher runs first.
-    pub priority: Option<i32>,
-    /// Runs after the first that errors may cause, 0 or more.
-    pub max_retries: Option<i32>,
-    /// Not to run before; at once when left out.
-    pub scheduled_at: Option<DateTime<Utc>>,
-}
-
-/// The job that does `payload` under `policy`. The payload is JSON text that has passed the type's schema.
-pub fn new_job(policy: &'static JobPolicy, payload: String, options: EnqueueOptions) -> NewJob {
-    NewJob {
+/// Longest key that is kept as it is; longer ones are kept as their digest.
+const MAX_KEY: usize = 200;
+/// The job that does `payload` under `policy`. The payload is JSON text that has passed the type's schema. What was
+/// chosen outside of the policy's limits is answered as faults whose pointers begin with `/`, the option's name.
+pub fn new_job(
+    policy: &'static JobPolicy,
+    payload: String,
+    options: EnqueueOptions,
+) -> Result<NewJob, Vec<Fault>> {
+    let mut faults = options.faults(policy);
+    let unique = unique(policy, &payload, &options).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(NewJob {
         job_type: Cow::Borrowed(policy.job_type),
-        queue: Cow::Borrowed(policy.queue),
+        queue: options
+            .queue
+            .map_or(Cow::Borrowed(policy.queue), Cow::Owned),
+        concurrency_key: policy
+            .concurrency_key
+            .and_then(|pointer| part(&payload, pointer))
+            .map(|value| match value {
+                Value::String(text) => short(text),
+                other => short(other.to_string()),
+            }),
         payload,
         priority: options.priority.unwrap_or(policy.priority),
         max_retries: options.max_retries.unwrap_or(policy.max_retries),
-        timeout: policy.timeout,
+        timeout: options
+            .timeout_seconds
+            .map_or(policy.timeout, Duration::from_secs),
         scheduled_at: options.scheduled_at,
+        delay: options.delay_seconds.map(Duration::from_secs),
+        expires_at: options.expires_at,
+        tags: options.tags,
+        metadata: options.metadata,
+        unique,
+        after: options.after,
+        group_id: None,
         schema_fingerprint: Cow::Borrowed(policy.schema_fingerprint),
+    })
+}
+
+/// The claim to be the only one, as declared or as chosen.
+fn unique(
+    policy: &JobPolicy,
+    payload: &str,
+    options: &EnqueueOptions,
+) -> Result<Option<UniqueClaim>, Fault> {
+    let declared = policy.unique;
+    let scope = options.unique_scope.or(declared.map(|unique| unique.scope));
+    if declared.is_none() && options.unique_key.is_none() {
+        let orphans = [
+            ("unique_scope", options.unique_scope.is_some()),
+            (
+                "unique_period_seconds",
+                options.unique_period_seconds.is_some(),
+            ),
+            ("on_conflict", options.on_conflict.is_some()),
+        ];
+        return match orphans.into_iter().find(|(_, given)| *given) {
+            None => Ok(None),
+            Some((option, _)) => Err(Fault::new(
+                format!("/{option}"),
+                format!(
+                    "{option} wants unique_key: {} declares no key",
+                    policy.job_type
+                ),
+            )),
+        };
     }
+    let scope = scope.unwrap_or(UniqueScope::UntilFinished);
+    let chosen = options.unique_period_seconds.map(Duration::from_secs);
+    let period = chosen.or_else(|| declared.and_then(|unique| unique.period));
+    let refuse = |message: String| Err(Fault::new("/unique_period_seconds", message));
+    if scope == UniqueScope::ForPeriod {
+        if period.is_none_or(|period| period.is_zero() || period > LONGEST) {
+            return refuse(format!(
+                "unique_scope for_period wants unique_period_seconds of 1 to {}",
+                LONGEST.as_secs()
+            ));
+        }
+    } else if chosen.is_some() {
+        return refuse("unique_period_seconds belongs to unique_scope for_period".to_owned());
+    }
+    let key = match (&options.unique_key, declared) {
+        (Some(key), _) => short(key.clone()),
+        (None, declared) => {
+            let pointers = declared.map_or(&[][..], |unique| unique.key);
+            digest(
+                &Value::from_iter(pointers.iter().map(|pointer| part(payload, pointer)))
+                    .to_string(),
+            )
+        }
+    };
+    Ok(Some(UniqueClaim {
+        key: format!("{}:{key}", policy.job_type),
+        scope,
+        period: period.filter(|_| scope == UniqueScope::ForPeriod),
+        on_conflict: options
+            .on_conflict
+            .or(declared.map(|unique| unique.on_conflict))
+            .unwrap_or(OnConflict::Return),
+    }))
+}
+
+/// What a JSON pointer leads to. Only types that declare a key pay for this second parse.
+fn part(payload: &str, pointer: &str) -> Option<Value> {
+    let mut payload: Value = serde_json::from_str(payload).ok()?;
+    payload.pointer_mut(pointer).map(Value::take)
+}
+
+fn short(key: String) -> String {
+    if key.len() > MAX_KEY {
+        digest(&key)
+    } else {
+        key
+    }
+}
+
+/// 128 bits of SHA-256: two keys that meet by chance are not to be expected.
+fn digest(text: &str) -> String {
+    Sha256::digest(text)[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use chrono::DateTime;
-
-    use super::*;
-    use crate::model::{Backoff, BackoffKind};
-
-    static POLICY: JobPolicy = JobPolicy {
-        job_type: "report",
-        queue: "slow",
-        priority: 4,
-        max_retries: 2,
-        timeout: Duration::from_mins(1),
-        backoff: Backoff {
-            kind: BackoffKind::Fixed,
-            base: Duration::from_secs(1),
-            cap: Duration::from_secs(1),
-            jitter: 0.0,
-        },
-        keep_completed: None,
-        keep_failed: None,
-        sensitive: &[],
-        schema_fingerprint: "abc",
-        payload_schema: "Report",
-        result_schema: None,
-    };
-
-    #[test]
-    fn the_policy_fills_what_the_enqueuer_leaves_out() {
-        let job = new_job(&POLICY, "{}".to_owned(), EnqueueOptions::default());
-        assert_eq!((job.priority, job.max_retries), (4, 2));
-        assert_eq!(
-            (job.job_type.as_ref(), job.queue.as_ref()),
-            ("report", "slow")
-        );
-        assert_eq!(job.timeout, Duration::from_mins(1));
-        assert_eq!(job.schema_fingerprint, "abc");
-        assert_eq!(job.scheduled_at, None);
-    }
-
-    #[test]
-    fn the_enqueuer_overrides_the_policy_with_zero_too() {
-        let at = DateTime::from_timestamp(1_800_000_000, 0);
-        let job = new_job(
-            &POLICY,
-            "{}".to_owned(),
-            EnqueueOptions {
-                priority: Some(0),
-                max_retries: Some(0),
-                scheduled_at: at,
-            },
-        );
-        assert_eq!(
-            (job.priority, job.max_retries, job.scheduled_at),
-            (0, 0, at)
-        );
-    }
-}
+#[path = "enqueue_tests.rs"]
+mod tests;

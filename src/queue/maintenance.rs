@@ -16,12 +16,20 @@ pub(super) const BATCH: usize = 500;
 /// Longest sleep of the promoter, should a wake-up be lost or a clock be moved.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
+/// Between two looks for what can be tidied up.
+const TIDY: Duration = Duration::from_secs(10);
+
 /// Wake-ups closer together than this share one pass.
 const SPACING: Duration = Duration::from_millis(20);
 
 /// Runs until it is dropped.
 pub(super) async fn run(runner: &Runner) {
-    tokio::join!(promote(runner), rescue(runner), statistics(runner));
+    tokio::join!(
+        promote(runner),
+        rescue(runner),
+        tidy(runner),
+        statistics(runner)
+    );
 }
 
 /// Moves due jobs over: sleeps until the next one is due, or until something may have become due.
@@ -75,6 +83,23 @@ async fn rescue(runner: &Runner) {
             Ok(_) => {}
             Err(error) => {
                 warn!(runner.log, "cannot look for lost jobs"; "error" => outcome::with_causes(&error));
+            }
+        }
+    }
+}
+
+/// What nobody waits for: limits by key that were raised, rows that count for nothing any more.
+async fn tidy(runner: &Runner) {
+    let mut ticks = ticks(TIDY);
+    let mut gate = None;
+    loop {
+        ticks.tick().await;
+        let released = runner.store.job_release_held(gate.take()).await;
+        let purged = runner.store.purge(BATCH).await;
+        match (released, purged) {
+            (Ok(next), Ok(_)) => gate = next,
+            (Err(error), _) | (_, Err(error)) => {
+                warn!(runner.log, "cannot tidy up"; "error" => outcome::with_causes(&error));
             }
         }
     }

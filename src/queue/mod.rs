@@ -17,6 +17,7 @@ mod held;
 mod leases;
 mod maintenance;
 mod mask;
+mod options;
 mod outcome;
 mod payload;
 mod processor;
@@ -27,8 +28,9 @@ mod settle;
 mod wait;
 
 pub use backoff::delay;
-pub use enqueue::{EnqueueOptions, new_job};
+pub use enqueue::new_job;
 pub use mask::{MASKED, mask};
+pub use options::{EnqueueOptions, MAX_AFTER, MAX_METADATA_BYTES, MAX_TAG_CHARS, MAX_TAGS};
 pub use outcome::MAX_ERROR_CHARS;
 pub use processor::{JobContext, JobError, JobType, Processor};
 pub use registry::{MAX_RESULT_BYTES, Registry};

@@ -192,6 +192,7 @@ mod tests {
         ClaimedJob {
             id: 1,
             job_type: "report".to_owned(),
+            queue: "default".to_owned(),
             payload: String::new(),
             priority: 0,
             max_retries,
@@ -199,6 +200,7 @@ mod tests {
             attempt: 1,
             timeout: Duration::from_millis(1500),
             schema_fingerprint: String::new(),
+            checkpoint: None,
             scheduled_at: DateTime::UNIX_EPOCH,
             started_at: DateTime::UNIX_EPOCH,
             lease: LeaseToken(1),

@@ -62,6 +62,14 @@ impl Registry {
         self.entries.get(job_type).map(|entry| entry.policy)
     }
 
+    /// The job types that it can do, each with the fingerprints of the payload schemas that it can read.
+    pub fn reads(&self) -> Vec<(&'static str, &'static str)> {
+        let policies = self.entries.values().map(|entry| entry.policy);
+        policies
+            .map(|policy| (policy.job_type, policy.schema_fingerprint))
+            .collect()
+    }
+
     /// The queues that its job types go to by default, sorted.
     pub fn queues(&self) -> Vec<String> {
         let queues: BTreeSet<_> = self

@@ -25,6 +25,34 @@ pub enum StoreError {
     /// A worker has the job.
     #[error("a worker has the job")]
     JobProcessing,
+    /// Another job has the unique key. 0: a job that is deleted since.
+    #[error("job {id} has the same unique key")]
+    DuplicateJob { id: i64 },
+    /// The queue holds as many waiting jobs as it may.
+    #[error("the queue {queue} is full: {depth} jobs wait, at most {limit} may")]
+    QueueFull {
+        queue: String,
+        depth: i64,
+        limit: u64,
+    },
+    /// A value that only the stored rows make wrong: `field` is its name in the request.
+    #[error("{message}")]
+    Refused {
+        field: &'static str,
+        message: String,
+    },
+    /// One of many was refused, and all or none was asked for.
+    #[error("item {index}: {reason}")]
+    ItemRefused { index: usize, reason: Box<Self> },
+    /// The name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// An earlier request with the same idempotency key was another one.
+    #[error("the idempotency key belongs to another request")]
+    IdempotencyKeyReused,
+    /// The lease is not the job's any more.
+    #[error("the lease is not the job's any more")]
+    StaleLease,
     /// The database cannot do it now: locked, full, read-only, overloaded, stopping. Worth another try.
     #[error("the database is unavailable: {reason}")]
     Unavailable {
@@ -56,6 +84,13 @@ impl StoreError {
             | Self::JobEnded
             | Self::JobNotRetryable
             | Self::JobProcessing
+            | Self::DuplicateJob { .. }
+            | Self::QueueFull { .. }
+            | Self::Refused { .. }
+            | Self::ItemRefused { .. }
+            | Self::NameTaken
+            | Self::IdempotencyKeyReused
+            | Self::StaleLease
             | Self::Unusable { .. }
             | Self::Internal(_) => false,
         }

@@ -3,16 +3,49 @@
 
 use std::time::Duration;
 
-use super::{Claim, Promoted, Rescued, Store, StoreError};
+use super::{Claim, Claims, Done, DryRun, ItemOutcome, Once, Promoted, Rescued, Store, StoreError};
 use crate::model::{
-    ClaimedJob, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken,
-    NewJob, Settled, Settlement,
+    Enqueued, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken,
+    NewItem, NewJob, Settled, Settlement,
 };
 
 impl Store {
-    /// Stores a job: pending when it is due, scheduled otherwise.
-    pub async fn job_enqueue(&self, job: NewJob) -> Result<Job, StoreError> {
+    /// Stores a job: pending when it is due, scheduled otherwise; or finds the one that has its unique key.
+    /// `Refused`, `DuplicateJob`, `QueueFull`.
+    pub async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         self.engine.job_enqueue(job).await
+    }
+
+    /// The same, done once for all requests with the same key.
+    pub async fn job_enqueue_once(
+        &self,
+        job: NewJob,
+        once: Option<Once<Enqueued>>,
+    ) -> Result<Done<Enqueued>, StoreError> {
+        self.engine.job_enqueue_once(job, once).await
+    }
+
+    /// What [`Store::job_enqueue`] would do. Stores nothing.
+    pub async fn job_dry_run(&self, job: NewJob) -> Result<DryRun, StoreError> {
+        self.engine.job_dry_run(job).await
+    }
+
+    /// Stores each item for itself, in one commit: what refuses one does not touch the others. `ItemRefused` for a cycle.
+    pub async fn job_enqueue_each(
+        &self,
+        items: Vec<NewItem>,
+        once: Option<Once<Vec<ItemOutcome>>>,
+    ) -> Result<Done<Vec<ItemOutcome>>, StoreError> {
+        self.engine.job_enqueue_each(items, once).await
+    }
+
+    /// Stores all items or none. `ItemRefused`.
+    pub async fn job_enqueue_all(
+        &self,
+        items: Vec<NewItem>,
+        once: Option<Once<Vec<ItemOutcome>>>,
+    ) -> Result<Done<Vec<ItemOutcome>>, StoreError> {
+        self.engine.job_enqueue_all(items, once).await
     }
 
     pub async fn job_get(&self, id: i64) -> Result<Option<Job>, StoreError> {
@@ -67,7 +100,7 @@ impl Store {
     }
 
     /// Gives leases on due jobs, in their order. No job has two live leases.
-    pub async fn job_claim(&self, claim: Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+    pub async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
         self.engine.job_claim(claim).await
     }
 
@@ -91,6 +124,20 @@ impl Store {
     /// Makes waiting jobs pending that are due.
     pub async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
         self.engine.job_promote(limit).await
+    }
+
+    /// Deletes answers, locks and buckets that count for nothing any more. Answers how many rows; `limit` is for each kind.
+    pub async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
+        self.engine.purge(limit).await
+    }
+
+    /// Lets jobs through at limits by key that may have been raised. `after` is what the pass before answered, `None` at
+    /// first; the answer is `None` when all were looked at.
+    pub async fn job_release_held(
+        &self,
+        after: Option<String>,
+    ) -> Result<Option<String>, StoreError> {
+        self.engine.job_release_held(after).await
     }
 
     /// Takes back leases that ran out.

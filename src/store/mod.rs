@@ -5,8 +5,11 @@
 //! (docs/decisions). Every method is one durable unit: when it returns `Ok`, what it did survives SIGKILL and power
 //! loss; when it returns an error, it did nothing.
 
+mod controls;
 mod error;
+mod groups;
 mod jobs;
+mod once;
 mod requests;
 mod schema;
 mod sqlite;
@@ -21,7 +24,10 @@ use self::sqlite::Sqlite;
 use crate::clock::Clock;
 
 pub use error::{Cause, StoreError};
-pub use requests::{Claim, MigrationState, Promoted, Rescued, StoreConfig, UserCreated};
+pub use once::{Done, Once, Render, StoredAnswer};
+pub use requests::{
+    Claim, Claims, DryRun, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig, UserCreated,
+};
 pub use wake::Wakeups;
 
 /// The database. Cheap to clone.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::User;
+use super::StoreError;
+use crate::model::{ClaimedJob, Enqueued, Job, JobPolicy, User};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct StoreConfig {
     pub ageing: Duration,
     /// Whether a database that does not exist is made. If not, it is refused ([`crate::store::StoreError::Unusable`]).
     pub create: bool,
+    /// Limits of the job types. A type that is not among them has none.
+    pub policies: &'static [JobPolicy],
 }
 
 impl StoreConfig {
@@ -28,6 +31,7 @@ impl StoreConfig {
             database_url: database_url.into(),
             ageing: Self::AGEING,
             create: true,
+            policies: &[],
         }
     }
 }
@@ -51,7 +55,33 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// How long the lease lasts without a heartbeat.
     pub lease: Duration,
+    /// Job types, each with a fingerprint of a payload schema that the worker can read: others are left to others.
+    /// `None`: it takes everything.
+    pub reads: Option<&'a [(&'a str, &'a str)]>,
 }
+
+/// What a claim came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// In the order in which they are to be started.
+    pub jobs: Vec<ClaimedJob>,
+    /// Many jobs that may not start now were in the way: another claim may find more.
+    pub more: bool,
+    /// When a rate limit lets a job through again.
+    pub ready_at: Option<DateTime<Utc>>,
+}
+
+/// What an enqueue would do.
+#[derive(Debug)]
+pub enum DryRun {
+    /// What would be answered. A job that would be created has no number yet.
+    Would(Enqueued),
+    /// Refused: another job has the unique key, and this is what would have been stored.
+    WouldReject { holder: i64, job: Job },
+}
+
+/// What became of one of many.
+pub type ItemOutcome = Result<Enqueued, StoreError>;
 
 /// What one pass over the waiting jobs did, and when the next one is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Store, StoreError, UserCreated};
+use super::{Done, Once, Store, StoreError, UserCreated};
 use crate::model::{
     NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserStatistics,
 };
@@ -15,7 +15,20 @@ impl Store {
         user: NewUser,
         job: UserCreatedJob,
     ) -> Result<UserCreated, StoreError> {
-        self.engine.user_create(user, job).await
+        match self.engine.user_create(user, job, None).await? {
+            Done::Now(created) => Ok(created),
+            Done::Before(_) => Err(StoreError::internal("nobody asked for an earlier answer")),
+        }
+    }
+
+    /// The same, done once for all requests with the same key.
+    pub async fn user_create_once(
+        &self,
+        user: NewUser,
+        job: UserCreatedJob,
+        once: Option<Once<UserCreated>>,
+    ) -> Result<Done<UserCreated>, StoreError> {
+        self.engine.user_create(user, job, once).await
     }
 
     pub async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {

@@ -54,7 +54,7 @@ fn copy(path: &Path, partial: &Path, target: &Path) -> Result<u64, StoreError> {
     statement("PRAGMA query_only = OFF").execute(&mut conn)?;
     statement("VACUUM INTO ?").text(name).execute(&mut conn)?;
     let mut copy = connection::open_reader(partial)?;
-    super::refuse_unsound(&mut copy, partial)?;
+    super::files::refuse_unsound(&mut copy, partial)?;
     drop(copy);
     let file = File::open(partial).map_err(file_error)?;
     file.sync_all().map_err(file_error)?;

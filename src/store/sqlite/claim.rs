@@ -3,19 +3,25 @@
 
 use diesel::{
     QueryableByName, RunQueryDsl,
-    sql_types::{BigInt, Bool, Integer, Text},
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     Sqlite,
+    gates::Gates,
+    held,
     statement::statement,
+    ties::{self, Ties},
     time::{micros, moment, span},
     writer::Tx,
 };
 use crate::{
-    model::{ClaimedJob, JobStatus, LeaseState, LeaseToken},
-    store::{Claim, StoreError},
+    model::{ClaimedJob, JobPolicy, JobStatus, LeaseState, LeaseToken},
+    store::{Claim, Claims, StoreError},
 };
 
 #[derive(QueryableByName)]
@@ -44,14 +50,33 @@ struct Claimed {
     scheduled_at: i64,
     #[diesel(sql_type = BigInt)]
     lease_token: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    checkpoint: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    expires_at: Option<i64>,
+    #[diesel(embed)]
+    ties: Ties,
 }
 
 /// The statement of the claim, for the test that asks for its plan.
-pub(super) const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
+pub(super) const CLAIM: &str = concat!(
+    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
      started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
-     WHERE status = 'pending' AND queue = ? ORDER BY rank, id LIMIT ?) \
+     WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT ?) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at, lease_token";
+     schema_fingerprint, scheduled_at, lease_token, checkpoint, expires_at, ",
+    super::ties::ties!()
+);
+
+/// Takes a claim back and puts the job at its gate, as if nothing had been: who had it last is in its history.
+pub(super) const PUT_ASIDE: &str = "UPDATE job_queue SET status = 'pending', held_by = aside.value ->> 1, \
+     attempt = attempt - 1, lease_token = NULL, lease_until = NULL, \
+     started_at = (SELECT started_at FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1), \
+     worker = (SELECT worker FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1) \
+     FROM json_each(?) AS aside WHERE job_queue.id = aside.value ->> 0";
+
+/// Jobs that one claim puts at gates, at most: bounds its time when many are in the way.
+const ASIDE: usize = 1_000;
 
 /// An owned [`Claim`], on its way to the writer.
 struct Order {
@@ -59,13 +84,16 @@ struct Order {
     worker: String,
     limit: usize,
     lease: Duration,
+    /// Job types and fingerprints; `None`: everything.
+    reads: Option<HashSet<(String, String)>>,
+    policies: &'static [JobPolicy],
 }
 
 impl Sqlite {
-    pub(in crate::store) async fn job_claim(
-        &self,
-        claim: Claim<'_>,
-    ) -> Result<Vec<ClaimedJob>, StoreError> {
+    pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
+        let owned = |(job_type, fingerprint): &(&str, &str)| {
+            ((*job_type).to_owned(), (*fingerprint).to_owned())
+        };
         let order = Order {
             queues: claim
                 .queues
@@ -75,6 +103,8 @@ impl Sqlite {
             worker: claim.worker.to_owned(),
             limit: claim.limit,
             lease: claim.lease,
+            reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
+            policies: self.policies,
         };
         self.write(move |tx| run(tx, &order)).await
     }
@@ -88,37 +118,164 @@ impl Sqlite {
     }
 }
 
-fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Vec<ClaimedJob>, StoreError> {
-    let until = micros(tx.now).saturating_add(span(order.lease));
-    let mut claimed = Vec::new();
+fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
+    let mut gates = Gates::of(tx, order.policies)?;
+    if held::any_held(tx)? {
+        open(tx, gates.as_mut(), order)?;
+    }
+    let mut claims = Claims::default();
+    let mut aside: Vec<(i64, String)> = Vec::new();
     for queue in &order.queues {
-        let left = order.limit - claimed.len();
-        if left == 0 {
-            break;
-        }
-        let mut rows: Vec<Claimed> = statement(CLAIM)
-            .int(micros(tx.now))
-            .int(until)
-            .text(order.worker.as_str())
-            .text(queue.as_str())
-            .int(i64::try_from(left).unwrap_or(i64::MAX))
-            .load(tx.conn)?;
-        // RETURNING promises no order.
-        rows.sort_unstable_by_key(|row| (row.rank, row.id));
-        for row in rows {
-            tx.ledger.note(queue, &row.job_type, JobStatus::Pending, -1);
-            tx.ledger
-                .note(queue, &row.job_type, JobStatus::Processing, 1);
-            claimed.push(row.with(tx.now));
+        loop {
+            let left = i64::try_from(order.limit - claims.jobs.len()).unwrap_or(i64::MAX);
+            let left = match gates.as_mut() {
+                Some(gates) if left > 0 => left.min(gates.queue(tx, queue)?),
+                _ => left,
+            };
+            if left < 1 {
+                break;
+            }
+            let rows = take(tx, order, queue, left)?;
+            let full = i64::try_from(rows.len()).is_ok_and(|taken| taken == left);
+            let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut claims.jobs)?;
+            if refused.is_empty() || !full {
+                put_aside(tx, &refused)?;
+                break;
+            }
+            put_aside(tx, &refused)?;
+            aside.extend(refused);
+            if aside.len() >= ASIDE {
+                claims.more = true;
+                break;
+            }
         }
     }
-    Ok(claimed)
+    if let Some(gates) = gates {
+        claims.ready_at = gates.close(tx)?.map(moment);
+    }
+    Ok(claims)
+}
+
+/// Lets through what may start, and what this worker can read.
+fn open(tx: &mut Tx<'_>, gates: Option<&mut Gates>, order: &Order) -> Result<(), StoreError> {
+    let most = i64::try_from(order.limit).unwrap_or(i64::MAX);
+    for gate in held::held(tx, "schema:")? {
+        let rest = gate
+            .strip_prefix("schema:")
+            .and_then(|rest| rest.split_once(':'));
+        let read =
+            rest.is_some_and(|(job_type, fingerprint)| order.can_read(job_type, fingerprint));
+        if read {
+            held::let_through(tx, &gate, most)?;
+        }
+    }
+    match gates {
+        Some(gates) => gates.open(tx, most),
+        // The last limit is gone.
+        None => {
+            for prefix in ["type:", "key:"] {
+                for gate in held::held(tx, prefix)? {
+                    held::let_through(tx, &gate, most)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn take(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    queue: &str,
+    limit: i64,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut rows: Vec<Claimed> = statement(CLAIM)
+        .int(micros(tx.now))
+        .int(micros(tx.now).saturating_add(span(order.lease)))
+        .text(order.worker.as_str())
+        .text(queue)
+        .int(limit)
+        .load(tx.conn)?;
+    // RETURNING promises no order.
+    rows.sort_unstable_by_key(|row| (row.rank, row.id));
+    Ok(rows)
+}
+
+/// Keeps what may start; answers the rest with the gates that are closed for it.
+fn judge(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    queue: &str,
+    rows: Vec<Claimed>,
+    mut gates: Option<&mut Gates>,
+    kept: &mut Vec<ClaimedJob>,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let mut keys: HashMap<(String, String), i64> = HashMap::new();
+    if gates.is_some() {
+        for row in &rows {
+            if let Some(key) = &row.ties.concurrency_key {
+                *keys.entry((row.job_type.clone(), key.clone())).or_default() += 1;
+            }
+        }
+    }
+    let mut refused = Vec::new();
+    for row in rows {
+        let key = row.ties.concurrency_key.as_deref();
+        let closed = if row.expires_at.is_some_and(|end| end <= micros(tx.now)) {
+            // Nobody opens this gate: the promoter cancels what is expired.
+            Some("expired".to_owned())
+        } else if !order.can_read(&row.job_type, &row.schema_fingerprint) {
+            Some(held::schema_gate(&row.job_type, &row.schema_fingerprint))
+        } else if let Some(gates) = gates.as_mut() {
+            let own = key
+                .and_then(|key| keys.get(&(row.job_type.clone(), key.to_owned())))
+                .copied();
+            gates.pass(tx, queue, &row.job_type, key, own.unwrap_or(0))?
+        } else {
+            None
+        };
+        if let Some(gate) = closed {
+            refused.push((row.id, gate));
+            continue;
+        }
+        tx.ledger.moved(
+            row.id,
+            (queue, &row.job_type),
+            Some(JobStatus::Pending),
+            Some(JobStatus::Processing),
+        );
+        if !row.ties.are_none() {
+            ties::started(tx, row.id, &row.ties)?;
+        }
+        kept.push(row.with(queue, tx.now));
+    }
+    Ok(refused)
+}
+
+fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreError> {
+    if !refused.is_empty() {
+        statement(PUT_ASIDE)
+            .text(json(&refused)?)
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+impl Order {
+    fn can_read(&self, job_type: &str, fingerprint: &str) -> bool {
+        self.reads.as_ref().is_none_or(|reads| {
+            reads
+                .iter()
+                .any(|(known, print)| known == job_type && print == fingerprint)
+        })
+    }
 }
 
 impl Claimed {
-    fn with(self, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
+    fn with(self, queue: &str, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
         ClaimedJob {
             id: self.id,
+            queue: queue.to_owned(),
             job_type: self.job_type,
             payload: self.payload,
             priority: self.priority,
@@ -129,6 +286,7 @@ impl Claimed {
             schema_fingerprint: self.schema_fingerprint,
             scheduled_at: moment(self.scheduled_at),
             started_at,
+            checkpoint: self.checkpoint,
             lease: LeaseToken(self.lease_token),
         }
     }

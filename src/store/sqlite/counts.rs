@@ -7,9 +7,9 @@ use diesel::{
     Connection, QueryDsl, RunQueryDsl, dsl::sql, sql_types::BigInt, sqlite::SqliteConnection,
 };
 
-use super::Sqlite;
+use super::{Sqlite, writer::Tx};
 use crate::{
-    model::{JobCounts, JobTypeCounts},
+    model::{ControlKind, JobCounts, JobStatus, JobTypeCounts},
     store::{
         StoreError,
         schema::{job_counts, job_queue},
@@ -53,6 +53,38 @@ impl Sqlite {
         })
         .await
     }
+}
+
+/// Jobs of one queue or job type in some states, as of now: what is kept, and what this commit has done so far.
+pub(super) fn now(
+    tx: &mut Tx<'_>,
+    statuses: &[JobStatus],
+    kind: ControlKind,
+    name: &str,
+) -> Result<i64, StoreError> {
+    let rows: Vec<(String, String, String, i64)> = job_counts::table
+        .select((
+            job_counts::queue,
+            job_counts::job_type,
+            job_counts::status,
+            job_counts::count,
+        ))
+        .load(tx.conn)?;
+    let which = |queue: &str, job_type: &str| match kind {
+        ControlKind::Queue => queue == name,
+        ControlKind::JobType => job_type == name,
+    };
+    let counted = |status: &str| statuses.iter().any(|it| it.as_str() == status);
+    let kept: i64 = rows
+        .iter()
+        .filter(|(queue, job_type, status, _)| which(queue, job_type) && counted(status))
+        .map(|(.., count)| count)
+        .sum();
+    let growth: i64 = statuses
+        .iter()
+        .map(|status| tx.ledger.growth(*status, which))
+        .sum();
+    Ok(kept + growth)
 }
 
 fn kept(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {

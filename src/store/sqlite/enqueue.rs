@@ -1,53 +1,140 @@
-//! Owns storing a new job.
+//! Owns storing a new job, or finding the one that has its unique key.
 //! Must not know: why it is enqueued.
 
 use std::time::Duration;
 
-use diesel::{RunQueryDsl, dsl::sql, select, sql_types::BigInt};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, dsl::sql, select,
+    sql_types::BigInt,
+};
 
 use super::{
     Sqlite,
+    claim::json,
+    controls, counts,
+    idempotency::once,
     statement::statement,
     time::{micros, moment, span},
+    unique,
     writer::Tx,
 };
 use crate::{
-    model::{Job, JobStatus, NewJob},
-    store::StoreError,
+    model::{
+        ControlKind, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, OnConflict, UniqueClaim,
+    },
+    store::{
+        Done, DryRun, Once, StoreError,
+        schema::{job_dependencies, job_queue},
+    },
 };
+
+const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+     schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const INSERT_WHOLE: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, \
+     timeout_ms, schema_fingerprint, scheduled_at, created_at, expires_at, tags, metadata, unique_key, unique_scope, \
+     concurrency_key, group_id, blocked_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Order of the claims, lowest first: by time, where each step of priority is worth `ageing`.
 pub(super) fn rank(scheduled_at: i64, priority: i32, ageing: Duration) -> i64 {
     scheduled_at.saturating_sub(span(ageing).saturating_mul(i64::from(priority)))
 }
 
-/// Stores a job. Due ones are pending, others scheduled: a claim never walks over what waits.
-pub(super) fn insert(tx: &mut Tx<'_>, job: NewJob, ageing: Duration) -> Result<Job, StoreError> {
+/// Stores a job. Due ones are pending, others scheduled: a claim never walks over what waits. Everything that may refuse
+/// the job is asked before anything is written.
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    job: NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let scheduled_at = start(tx, &job);
+    if job
+        .expires_at
+        .is_some_and(|end| micros(end) <= micros(tx.now).max(scheduled_at))
+    {
+        return Err(StoreError::Refused {
+            field: "expires_at",
+            message: "expires_at must be later than now and than the job's start".to_owned(),
+        });
+    }
+    check_depth(tx, &job.queue)?;
+    let parents = open_parents(tx, &job.after)?;
+    if let Some(claim) = &job.unique
+        && let Some(holder) = unique::take(tx, claim)?
+    {
+        return meet(tx, holder, claim.on_conflict, job, ageing);
+    }
+    let blocked_by = i32::try_from(parents.len()).unwrap_or(i32::MAX);
+    let job = write(tx, job, scheduled_at, blocked_by, ageing)?;
+    wait_for(tx, job.id, &parents)?;
+    if let Some(key) = &job.unique_key {
+        unique::name(tx, key, job.id)?;
+    }
+    Ok(Enqueued {
+        outcome: EnqueueOutcome::Created,
+        job,
+    })
+}
+
+/// When the job may run first, in microseconds.
+fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
     let now = micros(tx.now);
-    let scheduled_at = job.scheduled_at.map_or(now, micros);
-    let status = if scheduled_at > now {
+    let delayed = job.delay.map(|delay| now.saturating_add(span(delay)));
+    job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    job: NewJob,
+    scheduled_at: i64,
+    blocked_by: i32,
+    ageing: Duration,
+) -> Result<Job, StoreError> {
+    let now = micros(tx.now);
+    let status = if scheduled_at > now || blocked_by > 0 {
         JobStatus::Scheduled
     } else {
         JobStatus::Pending
     };
-    statement(
-        "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
-         schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .text(job.job_type.as_ref())
-    .text(job.queue.as_ref())
-    .text(job.payload.as_str())
-    .text(status.as_str())
-    .int(i64::from(job.priority))
-    .int(rank(scheduled_at, job.priority, ageing))
-    .int(i64::from(job.max_retries))
-    .int(i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX))
-    .text(job.schema_fingerprint.as_ref())
-    .int(scheduled_at)
-    .int(now)
-    .execute(tx.conn)?;
+    // Most jobs have none of these: they are stored by a shorter statement.
+    let plain = job.expires_at.is_none()
+        && job.tags.is_empty()
+        && job.metadata.is_none()
+        && job.unique.is_none()
+        && job.concurrency_key.is_none()
+        && job.group_id.is_none()
+        && blocked_by == 0;
+    let mut row = statement(if plain { INSERT } else { INSERT_WHOLE })
+        .text(job.job_type.as_ref())
+        .text(job.queue.as_ref())
+        .text(job.payload.as_str())
+        .text(status.as_str())
+        .int(i64::from(job.priority))
+        .int(rank(scheduled_at, job.priority, ageing))
+        .int(i64::from(job.max_retries))
+        .int(i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX))
+        .text(job.schema_fingerprint.as_ref())
+        .int(scheduled_at)
+        .int(now);
+    if !plain {
+        let tags = (!job.tags.is_empty())
+            .then(|| json(&job.tags))
+            .transpose()?;
+        let (key, scope) = parts(job.unique.as_ref());
+        row = row
+            .int(job.expires_at.map(micros))
+            .optional_text(tags)
+            .optional_text(job.metadata.as_deref())
+            .optional_text(key)
+            .optional_text(scope)
+            .optional_text(job.concurrency_key.as_deref())
+            .int(job.group_id)
+            .int(i64::from(blocked_by));
+    }
+    row.execute(tx.conn)?;
     let id = last_id(tx)?;
-    tx.ledger.note(&job.queue, &job.job_type, status, 1);
+    tx.ledger
+        .moved(id, (&job.queue, &job.job_type), None, Some(status));
     *tx.wake = true;
     Ok(Job {
         id,
@@ -66,10 +153,164 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: NewJob, ageing: Duration) -> Result<J
         result: None,
         schema_fingerprint: job.schema_fingerprint.into_owned(),
         worker: None,
+        expires_at: job.expires_at,
+        tags: job.tags,
+        metadata: job.metadata,
+        unique_scope: job.unique.as_ref().map(|claim| claim.scope),
+        unique_key: job.unique.map(|claim| claim.key),
+        concurrency_key: job.concurrency_key,
+        held_by: None,
+        group_id: job.group_id,
+        blocked_by,
+        progress: None,
+        checkpoint: None,
         scheduled_at: moment(scheduled_at),
         started_at: None,
         completed_at: None,
         created_at: tx.now,
+    })
+}
+
+fn parts(unique: Option<&UniqueClaim>) -> (Option<&str>, Option<&'static str>) {
+    let claim = unique.map(|claim| (claim.key.as_str(), claim.scope.as_str()));
+    claim.unzip()
+}
+
+/// Back-pressure, where an operator ordered it.
+fn check_depth(tx: &mut Tx<'_>, queue: &str) -> Result<(), StoreError> {
+    let controls = tx.controls.all(tx.conn)?;
+    let control = controls::of(&controls, ControlKind::Queue, queue);
+    let Some(limit) = control.and_then(|control| control.limits.max_depth) else {
+        return Ok(());
+    };
+    let waiting = [
+        JobStatus::Scheduled,
+        JobStatus::Pending,
+        JobStatus::RetryPending,
+    ];
+    let depth = counts::now(tx, &waiting, ControlKind::Queue, queue)?;
+    if u64::try_from(depth).is_ok_and(|depth| depth >= limit) {
+        return Err(StoreError::QueueFull {
+            queue: queue.to_owned(),
+            depth,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+/// Those of `after` that have not ended. One that does not exist, or will not complete any more, is refused.
+fn open_parents(tx: &mut Tx<'_>, after: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let mut open = Vec::new();
+    for id in after {
+        let status: Option<String> = job_queue::table
+            .find(*id)
+            .select(job_queue::status)
+            .first(tx.conn)
+            .optional()?;
+        let refuse = |message: String| {
+            Err(StoreError::Refused {
+                field: "after",
+                message,
+            })
+        };
+        match status.as_deref().map(super::jobs::status).transpose()? {
+            None => return refuse(format!("there is no job {id} to wait for")),
+            Some(JobStatus::Completed) => {}
+            Some(status @ (JobStatus::Failed | JobStatus::Cancelled)) => {
+                return refuse(format!("job {id} is {status}: it cannot be waited for"));
+            }
+            Some(_) if open.contains(id) => {}
+            Some(_) => open.push(*id),
+        }
+    }
+    Ok(open)
+}
+
+fn wait_for(tx: &mut Tx<'_>, id: i64, parents: &[i64]) -> Result<(), StoreError> {
+    for parent in parents {
+        diesel::insert_into(job_dependencies::table)
+            .values((
+                job_dependencies::parent_id.eq(parent),
+                job_dependencies::job_id.eq(id),
+            ))
+            .execute(tx.conn)?;
+        statement("UPDATE job_queue SET has_dependents = TRUE WHERE id = ?")
+            .int(*parent)
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The unique key is another job's.
+fn meet(
+    tx: &mut Tx<'_>,
+    holder: i64,
+    on_conflict: OnConflict,
+    new: NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let duplicate = StoreError::DuplicateJob { id: holder };
+    let Some(job) = super::jobs::find(tx.conn, holder)? else {
+        return Err(duplicate);
+    };
+    match on_conflict {
+        OnConflict::Reject => Err(duplicate),
+        OnConflict::Return => Ok(Enqueued {
+            outcome: EnqueueOutcome::Existing,
+            job,
+        }),
+        OnConflict::Replace if job.status == JobStatus::Processing || job.status.has_ended() => {
+            Err(duplicate)
+        }
+        OnConflict::Replace => replace(tx, &job, new, ageing),
+    }
+}
+
+/// A waiting job gets another's payload, time and all that it was to be (debounce). Its number, its place in a group and
+/// what it waits for stay.
+fn replace(
+    tx: &mut Tx<'_>,
+    old: &Job,
+    new: NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let scheduled_at = start(tx, &new);
+    let due = scheduled_at <= micros(tx.now) && old.blocked_by == 0;
+    let status = match old.status {
+        _ if due => JobStatus::Pending,
+        JobStatus::RetryPending => JobStatus::RetryPending,
+        _ => JobStatus::Scheduled,
+    };
+    let tags = (!new.tags.is_empty())
+        .then(|| json(&new.tags))
+        .transpose()?;
+    diesel::update(job_queue::table.find(old.id))
+        .set((
+            job_queue::payload.eq(&new.payload),
+            job_queue::schema_fingerprint.eq(new.schema_fingerprint.as_ref()),
+            job_queue::status.eq(status.as_str()),
+            job_queue::priority.eq(new.priority),
+            job_queue::max_retries.eq(new.max_retries),
+            job_queue::scheduled_at.eq(scheduled_at),
+            job_queue::rank.eq(rank(scheduled_at, new.priority, ageing)),
+            job_queue::expires_at.eq(new.expires_at.map(micros)),
+            job_queue::tags.eq(tags),
+            job_queue::metadata.eq(&new.metadata),
+            job_queue::concurrency_key.eq(&new.concurrency_key),
+            job_queue::held_by.eq(None::<&str>),
+        ))
+        .execute(tx.conn)?;
+    if status != old.status {
+        let kind = (old.queue.as_str(), old.job_type.as_str());
+        tx.ledger
+            .moved(old.id, kind, Some(old.status), Some(status));
+    }
+    *tx.wake = true;
+    let job = super::jobs::find(tx.conn, old.id)?.ok_or(StoreError::NotFound)?;
+    Ok(Enqueued {
+        outcome: EnqueueOutcome::Replaced,
+        job,
     })
 }
 
@@ -79,8 +320,47 @@ pub(super) fn last_id(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
 }
 
 impl Sqlite {
-    pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Job, StoreError> {
+    pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let ageing = self.ageing;
         self.write(move |tx| insert(tx, job, ageing)).await
+    }
+
+    pub(in crate::store) async fn job_enqueue_once(
+        &self,
+        job: NewJob,
+        key: Option<Once<Enqueued>>,
+    ) -> Result<Done<Enqueued>, StoreError> {
+        let ageing = self.ageing;
+        self.write(move |tx| once(tx, key, |tx| insert(tx, job, ageing)))
+            .await
+    }
+
+    /// Enqueues it, and takes that back: what is answered is what would be.
+    pub(in crate::store) async fn job_dry_run(&self, job: NewJob) -> Result<DryRun, StoreError> {
+        let ageing = self.ageing;
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let undone: Result<(), StoreError> = self
+            .write(move |tx| {
+                let mut alone = job.clone();
+                alone.unique = None;
+                let outcome = match insert(tx, job, ageing) {
+                    Err(StoreError::DuplicateJob { id: holder }) => {
+                        insert(tx, alone, ageing).map(|would| DryRun::WouldReject {
+                            holder,
+                            job: would.job,
+                        })
+                    }
+                    outcome => outcome.map(DryRun::Would),
+                };
+                let _ = tell.send(outcome);
+                Err(StoreError::internal("a dry run is taken back"))
+            })
+            .await;
+        match (told.try_recv(), undone) {
+            (Ok(outcome), _) => outcome,
+            (Err(_), undone) => Err(undone
+                .err()
+                .unwrap_or_else(|| StoreError::internal("no outcome"))),
+        }
     }
 }

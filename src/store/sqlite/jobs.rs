@@ -12,7 +12,9 @@ use diesel::{
 use super::{
     Sqlite,
     enqueue::rank,
+    ties,
     time::{micros, moment},
+    unique,
     writer::Tx,
 };
 use crate::{
@@ -43,6 +45,17 @@ struct JobRow {
     started_at: Option<i64>,
     completed_at: Option<i64>,
     created_at: i64,
+    expires_at: Option<i64>,
+    tags: Option<String>,
+    metadata: Option<String>,
+    unique_key: Option<String>,
+    unique_scope: Option<String>,
+    concurrency_key: Option<String>,
+    held_by: Option<String>,
+    group_id: Option<i64>,
+    blocked_by: i32,
+    progress: Option<String>,
+    checkpoint: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -70,6 +83,22 @@ impl TryFrom<JobRow> for Job {
             started_at: row.started_at.map(moment),
             completed_at: row.completed_at.map(moment),
             created_at: moment(row.created_at),
+            expires_at: row.expires_at.map(moment),
+            tags: row
+                .tags
+                .map(|tags| serde_json::from_str(&tags))
+                .transpose()
+                .map_err(|error| StoreError::Internal(Box::new(error)))?
+                .unwrap_or_default(),
+            metadata: row.metadata,
+            unique_key: row.unique_key,
+            unique_scope: row.unique_scope.as_deref().and_then(unique::scope),
+            concurrency_key: row.concurrency_key,
+            held_by: row.held_by,
+            group_id: row.group_id,
+            blocked_by: row.blocked_by,
+            progress: row.progress,
+            checkpoint: row.checkpoint,
         })
     }
 }
@@ -112,76 +141,20 @@ impl Sqlite {
 
     /// Waiting → cancelled; running → asked to stop.
     pub(in crate::store) async fn job_cancel(&self, id: i64) -> Result<Job, StoreError> {
-        self.write(move |tx| {
-            let mut job = existing(tx, id)?;
-            if job.status.has_ended() {
-                return Err(StoreError::JobEnded);
-            }
-            let row = diesel::update(job_queue::table.find(id));
-            if job.status == JobStatus::Processing {
-                row.set(job_queue::cancel_requested.eq(true))
-                    .execute(tx.conn)?;
-                job.cancel_requested = true;
-            } else {
-                let cancelled = JobStatus::Cancelled;
-                row.set((
-                    job_queue::status.eq(cancelled.as_str()),
-                    job_queue::completed_at.eq(micros(tx.now)),
-                ))
-                .execute(tx.conn)?;
-                moved(tx, &mut job, cancelled);
-                job.completed_at = Some(tx.now);
-            }
-            *tx.wake = true;
-            Ok(job)
-        })
-        .await
+        let ageing = self.ageing;
+        self.write(move |tx| cancel(tx, id, ageing)).await
     }
 
     /// Failed or cancelled → pending at once, with its retries restored.
     pub(in crate::store) async fn job_retry(&self, id: i64) -> Result<Job, StoreError> {
         let ageing = self.ageing;
-        self.write(move |tx| {
-            let mut job = existing(tx, id)?;
-            if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
-                return Err(StoreError::JobNotRetryable);
-            }
-            let now = micros(tx.now);
-            diesel::update(job_queue::table.find(id))
-                .set((
-                    job_queue::status.eq(JobStatus::Pending.as_str()),
-                    job_queue::retry_count.eq(0),
-                    job_queue::lease_losses.eq(0),
-                    job_queue::scheduled_at.eq(now),
-                    job_queue::rank.eq(rank(now, job.priority, ageing)),
-                    job_queue::completed_at.eq(None::<i64>),
-                ))
-                .execute(tx.conn)?;
-            moved(tx, &mut job, JobStatus::Pending);
-            *tx.wake = true;
-            Ok(Job {
-                retry_count: 0,
-                lease_losses: 0,
-                scheduled_at: tx.now,
-                completed_at: None,
-                ..job
-            })
-        })
-        .await
+        self.write(move |tx| retry(tx, id, ageing)).await
     }
 
     /// Deletes the job and its history.
     pub(in crate::store) async fn job_delete(&self, id: i64) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let job = existing(tx, id)?;
-            if job.status == JobStatus::Processing {
-                return Err(StoreError::JobProcessing);
-            }
-            diesel::delete(job_queue::table.find(id)).execute(tx.conn)?;
-            tx.ledger.note(&job.queue, &job.job_type, job.status, -1);
-            Ok(())
-        })
-        .await
+        let ageing = self.ageing;
+        self.write(move |tx| delete(tx, id, ageing)).await
     }
 
     /// Deletes a batch of the jobs in one state, and answers how many it was.
@@ -193,21 +166,87 @@ impl Sqlite {
         if status == JobStatus::Processing {
             return Err(StoreError::JobProcessing);
         }
+        let ageing = self.ageing;
         self.write(move |tx| {
-            let jobs: Vec<(i64, String, String)> = job_queue::table
+            let jobs: Vec<i64> = job_queue::table
                 .filter(job_queue::status.eq(status.as_str()))
                 .order(job_queue::id)
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-                .select((job_queue::id, job_queue::queue, job_queue::job_type))
+                .select(job_queue::id)
                 .load(tx.conn)?;
-            for (id, queue, job_type) in &jobs {
-                diesel::delete(job_queue::table.find(*id)).execute(tx.conn)?;
-                tx.ledger.note(queue, job_type, status, -1);
+            let mut cleared = 0;
+            for id in jobs {
+                match delete(tx, id, ageing) {
+                    Ok(()) => cleared += 1,
+                    // The end of another one took it along.
+                    Err(StoreError::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(jobs.len())
+            Ok(cleared)
         })
         .await
     }
+}
+
+pub(super) fn cancel(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<Job, StoreError> {
+    let job = existing(tx, id)?;
+    if job.status.has_ended() {
+        return Err(StoreError::JobEnded);
+    }
+    if job.status == JobStatus::Processing {
+        diesel::update(job_queue::table.find(id))
+            .set(job_queue::cancel_requested.eq(true))
+            .execute(tx.conn)?;
+    } else {
+        let waiting = ties::find_waiting(tx, id)?.ok_or(StoreError::NotFound)?;
+        ties::cancel(tx, &waiting, None, ageing)?;
+    }
+    *tx.wake = true;
+    existing(tx, id)
+}
+
+pub(super) fn retry(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<Job, StoreError> {
+    let job = existing(tx, id)?;
+    if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+        return Err(StoreError::JobNotRetryable);
+    }
+    let ties = ties::of(tx, id)?;
+    ties::revived(tx, id, &ties, job.status)?;
+    let now = micros(tx.now);
+    diesel::update(job_queue::table.find(id))
+        .set((
+            job_queue::status.eq(JobStatus::Pending.as_str()),
+            job_queue::retry_count.eq(0),
+            job_queue::lease_losses.eq(0),
+            job_queue::scheduled_at.eq(now),
+            job_queue::rank.eq(rank(now, job.priority, ageing)),
+            job_queue::expires_at.eq(None::<i64>),
+            job_queue::completed_at.eq(None::<i64>),
+        ))
+        .execute(tx.conn)?;
+    let kind = (job.queue.as_str(), job.job_type.as_str());
+    tx.ledger
+        .moved(id, kind, Some(job.status), Some(JobStatus::Pending));
+    *tx.wake = true;
+    existing(tx, id)
+}
+
+/// A job that has not ended ends as cancelled for those that depend on it.
+pub(super) fn delete(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<(), StoreError> {
+    let job = existing(tx, id)?;
+    if job.status == JobStatus::Processing {
+        return Err(StoreError::JobProcessing);
+    }
+    let ties = ties::of(tx, id)?;
+    diesel::delete(job_queue::table.find(id)).execute(tx.conn)?;
+    let kind = (job.queue.as_str(), job.job_type.as_str());
+    tx.ledger.moved(id, kind, Some(job.status), None);
+    ties::forget_parents(tx, id, job.blocked_by)?;
+    if !job.status.has_ended() {
+        ties::ended(tx, id, &ties, JobStatus::Cancelled, ageing)?;
+    }
+    Ok(())
 }
 
 pub(super) fn find(conn: &mut SqliteConnection, id: i64) -> Result<Option<Job>, StoreError> {
@@ -221,10 +260,4 @@ pub(super) fn find(conn: &mut SqliteConnection, id: i64) -> Result<Option<Job>, 
 
 fn existing(tx: &mut Tx<'_>, id: i64) -> Result<Job, StoreError> {
     find(tx.conn, id)?.ok_or(StoreError::NotFound)
-}
-
-fn moved(tx: &mut Tx<'_>, job: &mut Job, to: JobStatus) {
-    tx.ledger.note(&job.queue, &job.job_type, job.status, -1);
-    tx.ledger.note(&job.queue, &job.job_type, to, 1);
-    job.status = to;
 }

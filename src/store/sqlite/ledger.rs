@@ -1,5 +1,7 @@
-//! Owns the sums of one commit: how many jobs moved into and out of each state (docs/decisions/0004).
-//! Must not know: why they moved.
+//! Owns what one commit did to jobs: the sums of each state (docs/decisions/0004) and the event row.
+//! Must not know: why jobs moved.
+
+use std::fmt::Write;
 
 use diesel::{QueryResult, RunQueryDsl, sqlite::SqliteConnection};
 
@@ -16,9 +18,10 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Clone, Copy)]
 struct Move {
+    job: i64,
     kind: usize,
-    status: JobStatus,
-    by: i64,
+    from: Option<JobStatus>,
+    to: Option<JobStatus>,
 }
 
 /// Where a unit's own moves begin.
@@ -34,10 +37,34 @@ impl Ledger {
         self.moves.truncate(mark.0);
     }
 
-    /// Notes that `by` jobs more (or fewer) are in `status`.
-    pub(super) fn note(&mut self, queue: &str, job_type: &str, status: JobStatus, by: i64) {
+    /// Notes that a job went from one state to another; from none: it is new, to none: it is deleted.
+    pub(super) fn moved(
+        &mut self,
+        job: i64,
+        (queue, job_type): (&str, &str),
+        from: Option<JobStatus>,
+        to: Option<JobStatus>,
+    ) {
         let kind = self.kind(queue, job_type);
-        self.moves.push(Move { kind, status, by });
+        self.moves.push(Move {
+            job,
+            kind,
+            from,
+            to,
+        });
+    }
+
+    /// How many jobs more are in `status` than before this commit, among the queues and types that `which` accepts.
+    pub(super) fn growth(&self, status: JobStatus, which: impl Fn(&str, &str) -> bool) -> i64 {
+        let counted = |side: Option<JobStatus>| i64::from(side == Some(status));
+        self.moves
+            .iter()
+            .filter(|step| {
+                let (queue, job_type) = &self.kinds[step.kind];
+                which(queue, job_type)
+            })
+            .map(|step| counted(step.to) - counted(step.from))
+            .sum()
     }
 
     fn kind(&mut self, queue: &str, job_type: &str) -> usize {
@@ -51,11 +78,23 @@ impl Ledger {
         })
     }
 
-    /// Writes the sums, one row per kind and state that changed, and starts over.
-    pub(super) fn flush(&mut self, conn: &mut SqliteConnection) -> QueryResult<()> {
+    /// Writes the sums, one row per kind and state that changed, and the event; then starts over. `at` in microseconds.
+    pub(super) fn flush(&mut self, conn: &mut SqliteConnection, at: i64) -> QueryResult<()> {
+        if self.moves.is_empty() {
+            return Ok(());
+        }
+        statement("INSERT INTO job_events (at, transitions) VALUES (?, ?)")
+            .int(at)
+            .text(self.event())
+            .execute(conn)?;
         let mut sums = vec![[0_i64; JobStatus::ALL.len()]; self.kinds.len()];
-        for Move { kind, status, by } in self.moves.drain(..) {
-            sums[kind][status as usize] += by;
+        for Move { kind, from, to, .. } in self.moves.drain(..) {
+            if let Some(from) = from {
+                sums[kind][from as usize] -= 1;
+            }
+            if let Some(to) = to {
+                sums[kind][to as usize] += 1;
+            }
         }
         for ((queue, job_type), sums) in self.kinds.iter().zip(sums) {
             for (status, by) in JobStatus::ALL
@@ -75,5 +114,38 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// `[[job, kind, from, to], …, [queue, job_type], …]`: states by their place in [`JobStatus::ALL`] (-1 is none), kinds
+    /// by their place among the pairs at the end. Short, because it is written with every commit. Read by events.rs.
+    fn event(&self) -> String {
+        let mut kinds: Vec<usize> = Vec::new();
+        let mut text = String::with_capacity(16 + self.moves.len() * 20);
+        text.push('[');
+        for Move {
+            job,
+            kind,
+            from,
+            to,
+        } in &self.moves
+        {
+            let place = kinds.iter().position(|known| known == kind);
+            let place = place.unwrap_or_else(|| {
+                kinds.push(*kind);
+                kinds.len() - 1
+            });
+            let number = |status: &Option<JobStatus>| status.map_or(-1, |status| status as i32);
+            // Writing to a String cannot fail.
+            let _ = write!(text, "[{job},{place},{},{}],", number(from), number(to));
+        }
+        for kind in &kinds {
+            let (queue, job_type) = &self.kinds[*kind];
+            let pair = serde_json::to_string(&(queue, job_type)).unwrap_or_default();
+            text.push_str(&pair);
+            text.push(',');
+        }
+        text.pop();
+        text.push(']');
+        text
     }
 }

@@ -1,6 +1,8 @@
 //! Owns what time does to jobs: waiting ones become due, leases run out. In small batches, so that claims get between.
 //! Must not know: who calls, or when.
 
+use std::time::Duration;
+
 use diesel::{
     QueryableByName, RunQueryDsl,
     dsl::sql,
@@ -8,9 +10,10 @@ use diesel::{
 };
 
 use super::{
-    Sqlite,
+    Sqlite, gates,
     settle::{Ended, Running, running, write},
     statement::statement,
+    ties::{self, Waiting, waiting},
     time::{micros, moment},
     writer::Tx,
 };
@@ -24,21 +27,33 @@ const LOSSES: i32 = 3;
 
 /// For the test that asks for its plan.
 pub(super) const PROMOTE: &str = "SELECT id, queue, job_type, status FROM job_queue \
-     WHERE status IN ('scheduled', 'retry_pending') AND scheduled_at <= ? ORDER BY scheduled_at LIMIT ?";
+     WHERE status IN ('scheduled', 'retry_pending') AND blocked_by = 0 AND scheduled_at <= ? ORDER BY scheduled_at LIMIT ?";
 
 /// For the test that asks for its plan.
 pub(super) const MOVE: &str =
     "UPDATE job_queue SET status = 'pending' WHERE id IN (SELECT value FROM json_each(?))";
 
 /// For the test that asks for its plan.
-pub(super) const NEXT_DUE: &str =
-    "SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending')";
+pub(super) const NEXT_DUE: &str = "SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending') AND blocked_by = 0";
+
+/// For the test that asks for its plan.
+pub(super) const EXPIRING: &str = concat!(
+    waiting!(),
+    "WHERE status IN ('scheduled', 'pending', 'retry_pending') AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+);
+
+/// For the test that asks for its plan.
+pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM job_queue \
+     WHERE expires_at IS NOT NULL AND status IN ('scheduled', 'pending', 'retry_pending')";
 
 /// For the test that asks for its plan.
 pub(super) const EXPIRED: &str = concat!(
     running!(),
     "WHERE status = 'processing' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
 );
+
+/// What an expired job says.
+const EXPIRED_REASON: &str = "expired: it was still waiting at its expires_at";
 
 #[derive(QueryableByName)]
 struct Due {
@@ -54,15 +69,27 @@ struct Due {
 
 impl Sqlite {
     pub(in crate::store) async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        self.write(move |tx| promote(tx, limit)).await
+        let ageing = self.ageing;
+        self.write(move |tx| promote(tx, limit, ageing)).await
+    }
+
+    pub(in crate::store) async fn job_release_held(
+        &self,
+        after: Option<String>,
+    ) -> Result<Option<String>, StoreError> {
+        let policies = self.policies;
+        self.write(move |tx| gates::sweep(tx, policies, after))
+            .await
     }
 
     pub(in crate::store) async fn job_rescue(&self, limit: usize) -> Result<Rescued, StoreError> {
-        self.write(move |tx| rescue(tx, limit)).await
+        let ageing = self.ageing;
+        self.write(move |tx| rescue(tx, limit, ageing)).await
     }
 }
 
-fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
+fn promote(tx: &mut Tx<'_>, limit: usize, ageing: Duration) -> Result<Promoted, StoreError> {
+    let expired = expire(tx, limit, ageing)?;
     let due: Vec<Due> = statement(PROMOTE)
         .int(micros(tx.now))
         .int(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -74,26 +101,40 @@ fn promote(tx: &mut Tx<'_>, limit: usize) -> Result<Promoted, StoreError> {
             .execute(tx.conn)?;
         for job in &due {
             let status = super::jobs::status(&job.status)?;
-            tx.ledger.note(&job.queue, &job.job_type, status, -1);
+            let kind = (job.queue.as_str(), job.job_type.as_str());
             tx.ledger
-                .note(&job.queue, &job.job_type, JobStatus::Pending, 1);
+                .moved(job.id, kind, Some(status), Some(JobStatus::Pending));
         }
         *tx.wake = true;
     }
     let next_due = sql::<Nullable<BigInt>>(NEXT_DUE).get_result::<Option<i64>>(tx.conn)?;
+    let next_expiry = sql::<Nullable<BigInt>>(NEXT_EXPIRY).get_result::<Option<i64>>(tx.conn)?;
+    let next_due = next_due.into_iter().chain(next_expiry).min();
     Ok(Promoted {
-        jobs: due.len(),
+        jobs: due.len().max(expired),
         next_due: next_due.map(moment),
     })
 }
 
-fn rescue(tx: &mut Tx<'_>, limit: usize) -> Result<Rescued, StoreError> {
+/// Cancels waiting jobs that nobody wants any more. Answers how many.
+fn expire(tx: &mut Tx<'_>, limit: usize, ageing: Duration) -> Result<usize, StoreError> {
+    let expired: Vec<Waiting> = statement(EXPIRING)
+        .int(micros(tx.now))
+        .int(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(tx.conn)?;
+    for job in &expired {
+        ties::cancel(tx, job, Some(EXPIRED_REASON), ageing)?;
+    }
+    Ok(expired.len())
+}
+
+fn rescue(tx: &mut Tx<'_>, limit: usize, ageing: Duration) -> Result<Rescued, StoreError> {
     let expired: Vec<Running> = statement(EXPIRED)
         .int(micros(tx.now))
         .int(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(tx.conn)?;
-    let ended: Vec<Ended> = expired.into_iter().map(lost).collect();
-    write(tx, &ended)?;
+    let mut ended: Vec<Ended> = expired.into_iter().map(lost).collect();
+    write(tx, &mut ended, ageing)?;
     let quarantined = ended
         .iter()
         .filter(|end| end.status == JobStatus::Failed)

@@ -4,10 +4,17 @@
 mod attempts;
 mod background;
 mod backup;
+mod bulk;
 mod claim;
 mod connection;
+mod controls;
 mod counts;
 mod enqueue;
+mod files;
+mod gates;
+mod groups;
+mod held;
+mod idempotency;
 mod jobs;
 mod ledger;
 mod maintenance;
@@ -19,7 +26,9 @@ mod profiles;
 mod readers;
 mod settle;
 mod statement;
+mod ties;
 mod time;
+mod unique;
 mod users;
 mod writer;
 
@@ -31,22 +40,20 @@ use std::{
 };
 
 use diesel::{RunQueryDsl, sqlite::SqliteConnection};
-use slog::{Logger, info, o, warn};
+use slog::{Logger, o};
 use tokio::task;
 
+pub(super) use self::files::{migrate_down, migrate_up, migrations};
 use self::{
     background::Background,
     readers::Readers,
     writer::{Tx, Writer},
 };
 use super::{
-    MigrationState, StoreConfig, StoreError,
+    StoreConfig, StoreError,
     wake::{Wake, Wakeups},
 };
-use crate::clock::Clock;
-
-/// Files up to this size are checked whole at start; larger ones by `lockstep doctor`.
-const CHECKED_AT_START: u64 = 8 * 1024 * 1024;
+use crate::{clock::Clock, model::JobPolicy};
 
 /// One SQLite file.
 pub(super) struct Sqlite {
@@ -56,6 +63,7 @@ pub(super) struct Sqlite {
     wake: Wake,
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
+    policies: &'static [JobPolicy],
     log: Logger,
     threads: Mutex<Option<(Background, JoinHandle<()>)>>,
 }
@@ -67,10 +75,10 @@ impl Sqlite {
         log: &Logger,
     ) -> Result<Self, StoreError> {
         let path = connection::path_of(&config.database_url)?;
-        let (ageing, create) = (config.ageing, config.create);
+        let (ageing, create, policies) = (config.ageing, config.create, config.policies);
         let log = log.new(o!("component" => "store"));
         blocking(move || {
-            let conn = prepare(&path, create, &log)?;
+            let conn = files::prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
             let (writer, thread) = Writer::start(conn, clock, wake.clone(), &log)?;
             let background = Background::start(&path, wake.clone(), &log)?;
@@ -82,6 +90,7 @@ impl Sqlite {
                 readers,
                 wake,
                 ageing,
+                policies,
                 log,
                 threads,
             })
@@ -140,83 +149,6 @@ impl Sqlite {
     fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Opens the file and brings it to this program's schema.
-fn prepare(path: &Path, create: bool, log: &Logger) -> Result<SqliteConnection, StoreError> {
-    connection::inspect(path)?;
-    if !create && !path.exists() {
-        return Err(StoreError::unusable(format!(
-            "there is no database {}: start the server once, or name another file with DATABASE_URL",
-            path.display()
-        )));
-    }
-    let size = path.metadata().map_or(0, |metadata| metadata.len());
-    let mut conn = connection::open_writer(path)?;
-    if (1..=CHECKED_AT_START).contains(&size) {
-        refuse_unsound(&mut conn, path)?;
-    }
-    if let Some(kind) = mount::network(path) {
-        warn!(log, "the database is on a network file system, which can corrupt it: keep it on a local disk";
-            "file_system" => kind);
-    }
-    let ran = migrate::up(&mut conn)?;
-    if ran > 0 {
-        info!(log, "database migrated"; "migrations" => ran);
-    }
-    Ok(conn)
-}
-
-fn refuse_unsound(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    match connection::quick_check(conn)? {
-        None => Ok(()),
-        Some(fault) => Err(StoreError::unusable(format!(
-            "{} is corrupt ({fault}): restore it from a backup",
-            path.display()
-        ))),
-    }
-}
-
-/// Which migrations the file has; nothing is changed. A file that does not exist has none.
-pub(super) async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, StoreError> {
-    on_schema(config, |path| {
-        existing(path)?.map_or_else(migrate::none_applied, |mut conn| migrate::status(&mut conn))
-    })
-    .await
-}
-
-/// Runs what is pending. Answers how many ran.
-pub(super) async fn migrate_up(config: &StoreConfig) -> Result<usize, StoreError> {
-    on_schema(config, |path| {
-        migrate::up(&mut connection::open_writer(path)?)
-    })
-    .await
-}
-
-/// Takes the newest migration, and the data in its tables, back. Answers its version.
-pub(super) async fn migrate_down(config: &StoreConfig) -> Result<Option<String>, StoreError> {
-    on_schema(config, |path| {
-        existing(path)?.map_or(Ok(None), |mut conn| migrate::down(&mut conn))
-    })
-    .await
-}
-
-async fn on_schema<T: Send + 'static>(
-    config: &StoreConfig,
-    action: fn(&Path) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let path = connection::path_of(&config.database_url)?;
-    blocking(move || {
-        connection::inspect(&path)?;
-        action(&path)
-    })
-    .await
-}
-
-/// The file, unless there is nothing in it: who only asks does not make one.
-fn existing(path: &Path) -> Result<Option<SqliteConnection>, StoreError> {
-    let empty = path.metadata().map_or(true, |file| file.len() == 0);
-    (!empty).then(|| connection::open_writer(path)).transpose()
 }
 
 async fn blocking<F, T>(work: F) -> Result<T, StoreError>

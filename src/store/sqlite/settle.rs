@@ -13,6 +13,7 @@ use super::{
     claim::json,
     enqueue::rank,
     statement::statement,
+    ties::{self, Ties},
     time::{micros, span},
     writer::Tx,
 };
@@ -52,13 +53,19 @@ pub(super) struct Running {
     pub(super) started_at: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     pub(super) error_message: Option<String>,
+    #[diesel(embed)]
+    pub(super) ties: Ties,
 }
 
 /// Columns of [`Running`], for its two queries.
 macro_rules! running {
     () => {
-        "SELECT id, queue, job_type, priority, rank, attempt, retry_count, lease_losses, cancel_requested, worker, \
-         lease_token, scheduled_at, started_at, error_message FROM job_queue "
+        concat!(
+            "SELECT id, queue, job_type, priority, rank, attempt, retry_count, lease_losses, cancel_requested, worker, \
+             lease_token, scheduled_at, started_at, error_message, ",
+            super::ties::ties!(),
+            " FROM job_queue "
+        )
     };
 }
 pub(super) use running;
@@ -105,27 +112,26 @@ fn run(
     let running: Vec<Running> = statement(NAMED).text(json(&ids)?).load(tx.conn)?;
     let mut running: HashMap<i64, Running> = running.into_iter().map(|job| (job.id, job)).collect();
     let mut ended = Vec::with_capacity(settlements.len());
-    let settled = settlements
+    // Places among the ended ones.
+    let accepted: Vec<Option<usize>> = settlements
         .into_iter()
         .map(|(id, token, settlement)| {
             // Taken out: a second settlement of the same run in one batch is stale.
-            match running.remove(&id) {
-                Some(job) if job.lease_token == token.0 => {
-                    let end = apply(tx, job, settlement, ageing);
-                    let status = end.status;
-                    ended.push(end);
-                    Settled::Accepted(status)
-                }
-                Some(other) => {
-                    running.insert(id, other);
-                    Settled::Stale
-                }
-                None => Settled::Stale,
-            }
+            let ours = running
+                .get(&id)
+                .is_some_and(|job| job.lease_token == token.0);
+            let job = ours.then(|| running.remove(&id)).flatten()?;
+            ended.push(apply(tx, job, settlement, ageing));
+            Some(ended.len() - 1)
         })
         .collect();
-    write(tx, &ended)?;
-    Ok(settled)
+    write(tx, &mut ended, ageing)?;
+    let settled = |place: &Option<usize>| {
+        place.map_or(Settled::Stale, |place| {
+            Settled::Accepted(ended[place].status)
+        })
+    };
+    Ok(accepted.iter().map(settled).collect())
 }
 
 /// What a settlement makes of a job. A job that somebody asked to cancel does not go back to wait.
@@ -179,10 +185,23 @@ fn apply(tx: &Tx<'_>, mut job: Running, settlement: Settlement, ageing: Duration
 }
 
 /// The new states and the history rows, each in one statement.
-pub(super) fn write(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), StoreError> {
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    ended: &mut [Ended],
+    ageing: Duration,
+) -> Result<(), StoreError> {
     if ended.is_empty() {
         return Ok(());
     }
+    for end in ended.iter_mut().filter(|end| !end.status.has_ended()) {
+        if let Some(holder) = ties::waits_again(tx, end.job.id, &end.job.ties)? {
+            end.status = JobStatus::Cancelled;
+            end.error = Some(format!(
+                "job {holder} has taken its place by the unique key"
+            ));
+        }
+    }
+    let ended = &*ended;
     let now = micros(tx.now);
     let jobs: Vec<_> = ended.iter().map(|end| end.job_row(now)).collect();
     statement(END).text(json(&jobs)?).execute(tx.conn)?;
@@ -195,10 +214,16 @@ pub(super) fn write(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), StoreError> 
     .text(json(&attempts)?)
     .execute(tx.conn)?;
     for Ended { job, status, .. } in ended {
+        let kind = (job.queue.as_str(), job.job_type.as_str());
         tx.ledger
-            .note(&job.queue, &job.job_type, JobStatus::Processing, -1);
-        tx.ledger.note(&job.queue, &job.job_type, *status, 1);
+            .moved(job.id, kind, Some(JobStatus::Processing), Some(*status));
         *tx.wake |= !status.has_ended();
+    }
+    for Ended { job, status, .. } in ended.iter().filter(|end| !end.job.ties.are_none()) {
+        ties::stopped(tx, &job.job_type, &job.ties)?;
+        if status.has_ended() {
+            ties::ended(tx, job.id, &job.ties, *status, ageing)?;
+        }
     }
     Ok(())
 }

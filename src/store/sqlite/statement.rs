@@ -4,7 +4,7 @@
 use diesel::{
     QueryResult, RunQueryDsl,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{BigInt, Nullable, Text, Untyped},
+    sql_types::{BigInt, Double, Nullable, Text, Untyped},
     sqlite::{Sqlite, SqliteConnection},
 };
 
@@ -13,6 +13,7 @@ use diesel::{
 enum Bind {
     Int(Option<i64>),
     Text(Option<String>),
+    Real(f64),
 }
 
 /// A statement with one value for each `?`. Unlike `diesel::sql_query` it is kept prepared, by its text.
@@ -41,6 +42,16 @@ impl Statement {
         self.binds.push(Bind::Text(Some(value.into())));
         self
     }
+
+    pub(super) fn optional_text(mut self, value: Option<impl Into<String>>) -> Self {
+        self.binds.push(Bind::Text(value.map(Into::into)));
+        self
+    }
+
+    pub(super) fn real(mut self, value: f64) -> Self {
+        self.binds.push(Bind::Real(value));
+        self
+    }
 }
 
 impl QueryFragment<Sqlite> for Statement {
@@ -50,6 +61,7 @@ impl QueryFragment<Sqlite> for Statement {
         for (part, bind) in parts.zip(&self.binds) {
             match bind {
                 Bind::Int(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
+                Bind::Real(value) => out.push_bind_param::<Double, _>(value)?,
                 Bind::Text(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
             }
             out.push_sql(part);

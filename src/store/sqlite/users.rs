@@ -12,13 +12,14 @@ use slog::{Logger, error};
 use super::{
     Sqlite,
     enqueue::{insert, last_id},
+    idempotency::once,
     statement::statement,
     time::{micros, moment},
     writer::Tx,
 };
 use crate::{
     model::{NewUser, User, UserChange, UserCreatedJob, UserFilter},
-    store::{StoreError, UserCreated, schema::users},
+    store::{Done, Once, StoreError, UserCreated, schema::users},
 };
 
 #[derive(Queryable, Selectable)]
@@ -97,9 +98,10 @@ impl Sqlite {
         &self,
         user: NewUser,
         job: UserCreatedJob,
-    ) -> Result<UserCreated, StoreError> {
+        key: Option<Once<UserCreated>>,
+    ) -> Result<Done<UserCreated>, StoreError> {
         let (ageing, log) = (self.ageing, self.log.clone());
-        self.write(move |tx| {
+        let work = move |tx: &mut Tx<'_>| {
             let user = store(tx, user)?;
             let job_id = enqueue(tx, job(user.id), ageing, &log)?;
             if job_id.is_none() {
@@ -108,8 +110,8 @@ impl Sqlite {
                     .execute(tx.conn)?;
             }
             Ok(UserCreated { user, job_id })
-        })
-        .await
+        };
+        self.write(move |tx| once(tx, key, work)).await
     }
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
@@ -242,7 +244,7 @@ impl Sqlite {
             if owed == 0 {
                 return Ok(None);
             }
-            insert(tx, job(id), ageing).map(|job| Some(job.id))
+            insert(tx, job(id), ageing).map(|enqueued| Some(enqueued.job.id))
         })
         .await
     }
@@ -290,7 +292,7 @@ fn enqueue(
     statement("SAVEPOINT job").execute(tx.conn)?;
     let mark = tx.ledger.mark();
     let job_id = match insert(tx, job, ageing) {
-        Ok(job) => Some(job.id),
+        Ok(enqueued) => Some(enqueued.job.id),
         Err(failure) => {
             tx.ledger.rewind(mark);
             statement("ROLLBACK TO job").execute(tx.conn)?;

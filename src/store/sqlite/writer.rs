@@ -14,7 +14,7 @@ use diesel::{connection::SimpleConnection, sqlite::SqliteConnection};
 use slog::{Logger, error};
 use tokio::sync::{mpsc, oneshot};
 
-use super::ledger::Ledger;
+use super::{controls::Controls, ledger::Ledger, time::micros};
 use crate::{
     clock::Clock,
     store::{StoreError, wake::Wake},
@@ -32,6 +32,8 @@ pub(super) struct Tx<'a> {
     /// One moment for the whole commit.
     pub(super) now: DateTime<Utc>,
     pub(super) ledger: &'a mut Ledger,
+    /// What operators ordered.
+    pub(super) controls: &'a mut Controls,
     /// Set when workers should look again: a job became due, waits for its time, or was asked to stop.
     pub(super) wake: &'a mut bool,
 }
@@ -106,6 +108,7 @@ impl Writer {
             wake,
             log: log.clone(),
             ledger: Ledger::default(),
+            controls: Controls::default(),
         };
         let thread = thread::Builder::new()
             .name("lockstep-writer".to_owned())
@@ -147,6 +150,7 @@ struct Committer {
     wake: Wake,
     log: Logger,
     ledger: Ledger,
+    controls: Controls,
 }
 
 impl Committer {
@@ -169,6 +173,7 @@ impl Committer {
         let committed = self.transaction(batch, &mut wake);
         if let Err(error) = &committed {
             self.ledger = Ledger::default();
+            self.controls.forget();
             error!(self.log, "commit failed"; "units" => batch.len(), "error" => %error);
             // Also when BEGIN failed and there is nothing to roll back.
             let _ = self.conn.batch_execute("ROLLBACK");
@@ -190,6 +195,7 @@ impl Committer {
         wake: &mut bool,
     ) -> Result<(), diesel::result::Error> {
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        self.controls.refresh(&mut self.conn)?;
         let now = self.clock.now();
         for unit in batch.iter_mut() {
             self.conn.batch_execute("SAVEPOINT unit")?;
@@ -199,6 +205,7 @@ impl Committer {
                 conn: &mut self.conn,
                 now,
                 ledger: &mut self.ledger,
+                controls: &mut self.controls,
                 wake: &mut unit_wakes,
             };
             // A unit leaves nothing half done: what it wrote is rolled back with its savepoint.
@@ -212,10 +219,11 @@ impl Committer {
                 *wake |= unit_wakes;
             } else {
                 self.ledger.rewind(mark);
+                self.controls.forget();
                 self.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
             }
         }
-        self.ledger.flush(&mut self.conn)?;
+        self.ledger.flush(&mut self.conn, micros(now))?;
         self.conn.batch_execute("COMMIT")
     }
 }
@@ -243,7 +251,8 @@ mod tests {
             let path = folder.path().join("bench.db");
             let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
             let tables = "CREATE TABLE t (x); PRAGMA max_page_count = 20; CREATE TABLE job_counts (queue, job_type, \
-                status, count, PRIMARY KEY (queue, job_type, status))";
+                status, count, PRIMARY KEY (queue, job_type, status)); \
+                CREATE TABLE job_events (id INTEGER PRIMARY KEY, at, transitions)";
             conn.batch_execute(tables).unwrap();
             let log = Logger::root(Discard, o!());
             let wake = Wake::new(&path, &log);
@@ -288,8 +297,10 @@ mod tests {
     }
 
     fn insert(tx: &mut Tx<'_>, bytes: u32) -> Result<usize, StoreError> {
-        tx.ledger
-            .note("queue", "job_type", JobStatus::Pending, i64::from(bytes));
+        for job in 0..i64::from(bytes.min(100)) {
+            tx.ledger
+                .moved(job, ("queue", "job_type"), None, Some(JobStatus::Pending));
+        }
         let query = format!("INSERT INTO t VALUES (zeroblob({bytes}))");
         Ok(sql_query(query).execute(tx.conn)?)
     }

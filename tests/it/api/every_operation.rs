@@ -138,7 +138,7 @@ async fn enqueue(client: &Client) {
         .unwrap();
     assert_eq!(
         job.headers()["location"],
-        format!("/jobs/{}", job.id).as_str()
+        format!("/jobs/{}", job.id.unwrap()).as_str()
     );
 }
 
@@ -153,15 +153,18 @@ async fn jobs(client: &Client) {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(*client.get_job().id(job.id).send().await.unwrap(), job);
-    let cancelled = client.cancel_job().id(job.id).send().await.unwrap();
+    assert_eq!(job.outcome, types::EnqueueOutcome::Created);
+    let id = job.id.unwrap();
+    let stored = client.get_job().id(id).send().await.unwrap().into_inner();
+    assert_eq!((stored.id, stored.status), (id, job.status));
+    let cancelled = client.cancel_job().id(id).send().await.unwrap();
     assert_eq!(cancelled.status, types::JobStatus::Cancelled);
-    let again = client.retry_job().id(job.id).send().await.unwrap();
+    let again = client.retry_job().id(id).send().await.unwrap();
     assert_eq!(again.status, types::JobStatus::Pending);
     assert!(
         client
             .list_job_attempts()
-            .id(job.id)
+            .id(id)
             .send()
             .await
             .unwrap()
@@ -175,7 +178,7 @@ async fn jobs(client: &Client) {
         .await
         .unwrap();
     assert_eq!(page.items.len(), 2);
-    client.delete_job().id(job.id).send().await.unwrap();
+    client.delete_job().id(id).send().await.unwrap();
     let stats = client.get_job_stats().send().await.unwrap();
     // One per typed operation, and the user's own.
     assert_eq!(stats.total.pending, 5);

@@ -126,9 +126,17 @@ async fn only_fitting_changes_of_state_are_allowed() {
         worker: "w",
         limit: 1,
         lease: Duration::from_mins(1),
+        reads: None,
     };
     assert_eq!(
-        server.database.store.job_claim(claim).await.unwrap().len(),
+        server
+            .database
+            .store
+            .job_claim(claim)
+            .await
+            .unwrap()
+            .jobs
+            .len(),
         1
     );
     let delete = act(&server, Method::DELETE, "/jobs/1").await;

@@ -161,7 +161,7 @@ fn a_spec_diff_fails_for_what_breaks_without_a_new_major_version() {
     assert_eq!(diff.json()["passed"], false);
     home.write(
         "major.yaml",
-        &breaking.replace("  version: 1.0.0", "  version: 2.0.0"),
+        &breaking.replace("  version: 1.1.0", "  version: 2.0.0"),
     );
     home.run(&["spec", "diff", "old.yaml", "major.yaml"])
         .expect(0);

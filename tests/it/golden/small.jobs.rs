@@ -1,7 +1,9 @@
 use std::time::Duration;
 use lockstep_client::types;
+#[allow(unused_imports, reason = "a contract may declare no limits and no unique keys")]
+use crate::model::{OnConflict, Rate, UniquePolicy, UniqueScope};
 use crate::{
-    model::{Backoff, BackoffKind, JobPolicy},
+    model::{Backoff, BackoffKind, JobLimits, JobPolicy},
     queue::{JobType, Processor, Registry},
 };
 /// Paints a thing.
@@ -24,6 +26,18 @@ impl JobType for PaintThing {
         },
         keep_completed: Some(Duration::from_secs(86400)),
         keep_failed: None,
+        keep_cancelled: None,
+        unique: None,
+        concurrency: None,
+        rate: None,
+        concurrency_key: None,
+        key_concurrency: None,
+        key_rate: None,
+        limits: JobLimits {
+            priority: (-1000, 1000),
+            max_retries: 100,
+            timeout: Duration::from_secs(86400),
+        },
         sensitive: &["/owner/name"],
         schema_fingerprint: "d33715f7aba246664bbbc87d33b4d330",
         payload_schema: "PaintThing",

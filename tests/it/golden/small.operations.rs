@@ -4,6 +4,8 @@ use super::{
     operation::{Failed, Input, Operation, answer},
     reply::{Failure, Reply},
 };
+#[allow(unused_imports, reason = "job types may offer no options")]
+use crate::contract::Chosen;
 use crate::{
     contract::{jobs, types},
     queue::EnqueueOptions,
@@ -21,6 +23,7 @@ impl Operation for CreateThing {
     const ID: &'static str = "create_thing";
     const SECURED: bool = true;
     const HAS_BODY: bool = true;
+    const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
     type Path = serde::de::IgnoredAny;
     type Query = serde::de::IgnoredAny;
@@ -53,6 +56,12 @@ impl CreateThingOk {
         Self(Reply::json(201u16, body).header("Location", location))
     }
 }
+/// An answer that was given before.
+impl From<Reply> for CreateThingOk {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
 impl From<CreateThingOk> for Reply {
     fn from(ok: CreateThingOk) -> Self {
         ok.0
@@ -65,6 +74,7 @@ impl Operation for DeleteThing {
     const ID: &'static str = "delete_thing";
     const SECURED: bool = true;
     const HAS_BODY: bool = false;
+    const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
     type Path = types::DeleteThingPath;
     type Query = serde::de::IgnoredAny;
@@ -91,6 +101,12 @@ impl DeleteThingOk {
         Self(Reply::empty(204u16))
     }
 }
+/// An answer that was given before.
+impl From<Reply> for DeleteThingOk {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
 impl From<DeleteThingOk> for Reply {
     fn from(ok: DeleteThingOk) -> Self {
         ok.0
@@ -103,6 +119,7 @@ impl Operation for EnqueuePaintThing {
     const ID: &'static str = "enqueue_paint_thing";
     const SECURED: bool = true;
     const HAS_BODY: bool = true;
+    const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
     type Path = serde::de::IgnoredAny;
     type Query = serde::de::IgnoredAny;
@@ -131,6 +148,12 @@ impl EnqueuePaintThingOk {
         Self(Reply::json(201u16, body))
     }
 }
+/// An answer that was given before.
+impl From<Reply> for EnqueuePaintThingOk {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
 impl From<EnqueuePaintThingOk> for Reply {
     fn from(ok: EnqueuePaintThingOk) -> Self {
         ok.0
@@ -138,11 +161,22 @@ impl From<EnqueuePaintThingOk> for Reply {
 }
 impl EnqueueOperation for EnqueuePaintThing {
     type Job = jobs::PaintThing;
+    #[allow(
+        unused_variables,
+        unused_mut,
+        clippy::field_reassign_with_default,
+        reason = "a type may offer none"
+    )]
     fn options(query: Self::Query) -> EnqueueOptions {
-        EnqueueOptions {}
+        let mut options = EnqueueOptions::default();
+        options
     }
-    fn stored(job: &types::Job, location: &str) -> EnqueuePaintThingOk {
-        EnqueuePaintThingOk::created(job, location)
+    #[allow(unused_variables, reason = "a type may answer without a Location")]
+    fn created(job: &types::EnqueuedJob, location: &str) -> EnqueuePaintThingOk {
+        EnqueuePaintThingOk::created(job)
+    }
+    fn found(job: &types::EnqueuedJob) -> EnqueuePaintThingOk {
+        EnqueuePaintThingOk::created(job)
     }
 }
 /// `GET /things`: List things
@@ -152,6 +186,7 @@ impl Operation for ListThings {
     const ID: &'static str = "list_things";
     const SECURED: bool = false;
     const HAS_BODY: bool = false;
+    const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
     type Path = serde::de::IgnoredAny;
     type Query = types::ListThingsQuery;
@@ -181,6 +216,12 @@ impl ListThingsOk {
     /// 200: A page.
     pub(crate) fn ok(body: &types::ThingPage) -> Self {
         Self(Reply::json(200u16, body))
+    }
+}
+/// An answer that was given before.
+impl From<Reply> for ListThingsOk {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
     }
 }
 impl From<ListThingsOk> for Reply {

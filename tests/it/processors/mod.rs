@@ -75,8 +75,9 @@ impl World {
             policy(job_type),
             payload.to_string(),
             EnqueueOptions::default(),
-        );
-        self.db.store.job_enqueue(job).await.unwrap().id
+        )
+        .unwrap();
+        self.db.store.job_enqueue(job).await.unwrap().job.id
     }
 
     async fn job(&self, id: i64) -> Job {

@@ -14,10 +14,11 @@ use lockstep::{
     contract::{jobs, types},
     model::{AttemptOutcome, JobStatus, NewJob},
     queue::{JobContext, JobError, MAX_RESULT_BYTES, Processor, Registry},
+    store::Claim,
 };
 
 use super::{broken, doing, done, job, runner};
-use crate::support::database::{Database, analysis};
+use crate::support::database::{Database, analysis, policy};
 
 #[tokio::test]
 async fn a_done_job_keeps_its_result_and_its_run() {
@@ -32,7 +33,7 @@ async fn a_done_job_keeps_its_result_and_its_run() {
             done()
         }),
     );
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     assert_eq!(runner.run_due().await.unwrap(), 1);
     let job = job(&db, id).await;
     assert_eq!(job.status, JobStatus::Completed);
@@ -54,7 +55,7 @@ async fn a_done_job_keeps_its_result_and_its_run() {
 async fn an_error_is_tried_again_after_5_10_15_minutes_and_then_the_job_fails() {
     let db = Database::new().await;
     let runner = runner(&db, doing(async |_, _| Err(broken())));
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     assert_eq!(runner.run_due().await.unwrap(), 1);
     for (retry, minutes) in [(1, 5), (2, 10), (3, 15)] {
         let waiting = job(&db, id).await;
@@ -104,7 +105,7 @@ async fn the_processor_may_name_the_wait() {
             })
         }),
     );
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     runner.run_due().await.unwrap();
     db.advance(Duration::from_secs(7));
     assert_eq!(runner.run_due().await.unwrap(), 1);
@@ -121,7 +122,7 @@ async fn a_snooze_uses_no_retry() {
             _ => done(),
         }),
     );
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     for _ in 0..5 {
         assert_eq!(runner.run_due().await.unwrap(), 1);
         let job = job(&db, id).await;
@@ -144,7 +145,7 @@ async fn a_final_error_fails_at_once() {
             })
         }),
     );
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     runner.run_due().await.unwrap();
     let job = job(&db, id).await;
     assert_eq!(
@@ -193,6 +194,7 @@ async fn a_run_ends_at_its_timeout() {
         })
         .await
         .unwrap()
+        .job
         .id;
     runner.run_due().await.unwrap();
     let job = job(&db, id).await;
@@ -234,10 +236,11 @@ async fn a_payload_that_does_not_parse_fails_its_job_and_no_other() {
         let poison = NewJob {
             job_type: Cow::Borrowed("user_created"),
             payload: payload.to_owned(),
+            schema_fingerprint: Cow::Borrowed(policy("user_created").schema_fingerprint),
             ..analysis()
         };
-        let id = db.store.job_enqueue(poison).await.unwrap().id;
-        let good = db.store.job_enqueue(analysis()).await.unwrap().id;
+        let id = db.store.job_enqueue(poison).await.unwrap().job.id;
+        let good = db.store.job_enqueue(analysis()).await.unwrap().job.id;
         runner.run_due().await.unwrap();
         let failed = job(&db, id).await;
         assert_eq!(
@@ -253,21 +256,48 @@ async fn a_payload_that_does_not_parse_fails_its_job_and_no_other() {
     assert_eq!(calls.load(Ordering::Relaxed), 0);
 }
 
+/// It may be another process's: a newer or an older one, or one with other processors.
 #[tokio::test]
-async fn a_job_of_an_unknown_type_fails_at_once() {
+async fn a_job_that_no_processor_here_can_read_is_left_to_others_and_in_nobodys_way() {
     let db = Database::new().await;
-    let runner = runner(&db, doing(async |_, _| done()));
+    let here = runner(&db, doing(async |_, _| done()));
     let unknown = NewJob {
         job_type: Cow::Borrowed("mystery"),
         ..analysis()
     };
-    let id = db.store.job_enqueue(unknown).await.unwrap().id;
-    runner.run_due().await.unwrap();
-    let job = job(&db, id).await;
-    assert_eq!((job.status, job.attempt), (JobStatus::Failed, 1));
+    let newer = NewJob {
+        schema_fingerprint: Cow::Borrowed("of tomorrow"),
+        ..analysis()
+    };
+    let unknown = db.store.job_enqueue(unknown).await.unwrap().job.id;
+    let newer = db.store.job_enqueue(newer).await.unwrap().job.id;
+    let known = db.store.job_enqueue(analysis()).await.unwrap().job.id;
+    assert_eq!(here.run_due().await.unwrap(), 1);
+    assert_eq!(job(&db, known).await.status, JobStatus::Completed);
+    for (id, gate) in [
+        (
+            unknown,
+            format!("schema:mystery:{}", analysis().schema_fingerprint),
+        ),
+        (newer, "schema:data_analysis:of tomorrow".to_owned()),
+    ] {
+        let left = job(&db, id).await;
+        assert_eq!((left.status, left.attempt), (JobStatus::Pending, 0));
+        assert_eq!((left.started_at, left.worker), (None, None));
+        assert_eq!(left.held_by, Some(gate));
+    }
+    // Somebody who reads everything.
+    let claim = Claim {
+        queues: &["default"],
+        worker: "other",
+        limit: 10,
+        lease: Duration::from_secs(30),
+        reads: Some(&[("data_analysis", "of tomorrow")]),
+    };
+    let claimed = db.store.job_claim(claim).await.unwrap().jobs;
     assert_eq!(
-        job.error_message.as_deref(),
-        Some("no processor for job type: mystery")
+        claimed.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [newer]
     );
 }
 
@@ -285,7 +315,7 @@ async fn a_result_that_is_too_long_fails_the_job() {
             done().map(|result| types::DataAnalysisResult { growth, ..result })
         }),
     );
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     runner.run_due().await.unwrap();
     let job = job(&db, id).await;
     assert_eq!((job.status, job.result), (JobStatus::Failed, None));
@@ -304,7 +334,7 @@ async fn a_runner_takes_from_its_queues_only() {
         queue: Cow::Borrowed("slow"),
         ..analysis()
     };
-    let id = db.store.job_enqueue(slow).await.unwrap().id;
+    let id = db.store.job_enqueue(slow).await.unwrap().job.id;
     assert_eq!(runner.run_due().await.unwrap(), 0);
     runner.config.queues = vec!["slow".to_owned()];
     assert_eq!(runner.run_due().await.unwrap(), 1);

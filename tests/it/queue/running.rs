@@ -23,7 +23,7 @@ async fn an_enqueued_job_wakes_an_idle_runner() {
     let handle = runner(&db, doing(async |_, _| done())).start().unwrap();
     // The runner polls once an hour: only a wake-up can be why each of them is done.
     for _ in 0..5 {
-        let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+        let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
         until(&db, id, JobStatus::Completed).await;
     }
     soon(handle.stop_now()).await;
@@ -35,7 +35,7 @@ async fn another_process_wakes_it_too() {
     let db = Database::new().await;
     let handle = runner(&db, doing(async |_, _| done())).start().unwrap();
     let elsewhere = db.another().await;
-    let id = elsewhere.job_enqueue(analysis()).await.unwrap().id;
+    let id = elsewhere.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Completed).await;
     soon(handle.stop_now()).await;
     elsewhere.close().await;
@@ -50,8 +50,14 @@ async fn a_scheduled_job_runs_when_it_is_due() {
         scheduled_at: Some(start() + chrono::TimeDelta::hours(1)),
         ..EnqueueOptions::default()
     };
-    let id = db.store.job_enqueue(analysis_with(later)).await.unwrap().id;
-    let now = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db
+        .store
+        .job_enqueue(analysis_with(later))
+        .await
+        .unwrap()
+        .job
+        .id;
+    let now = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, now, JobStatus::Completed).await;
     assert_eq!(job(&db, id).await.status, JobStatus::Scheduled);
     db.advance(Duration::from_hours(1));
@@ -77,7 +83,7 @@ async fn more_jobs_than_slots_are_all_done() {
     });
     let mut last = 0;
     for _ in 0..50 {
-        last = db.store.job_enqueue(analysis()).await.unwrap().id;
+        last = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     }
     let handle = runner(&db, registry).start().unwrap();
     for id in last - 49..=last {
@@ -102,7 +108,7 @@ async fn panics_and_hung_runs_leave_their_neighbours_alone() {
             timeout,
             ..analysis()
         };
-        db.store.job_enqueue(job).await.unwrap().id
+        db.store.job_enqueue(job).await.unwrap().job.id
     };
     let hour = Duration::from_hours(1);
     let hung = enqueue(r#"{"message":"hang"}"#, hour).await;
@@ -128,7 +134,7 @@ async fn a_running_job_can_be_cancelled() {
         Err(JobError::Stopped)
     });
     let handle = runner(&db, registry).start().unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     assert!(db.store.job_cancel(id).await.unwrap().cancel_requested);
     let cancelled = until(&db, id, JobStatus::Cancelled).await;
@@ -145,7 +151,7 @@ async fn a_cancelled_run_that_does_not_listen_is_dropped() {
     let handle = runner(&db, doing(async |_, _| pending().await))
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     db.store.job_cancel(id).await.unwrap();
     until(&db, id, JobStatus::Cancelled).await;
@@ -161,7 +167,7 @@ async fn work_that_is_done_before_it_could_be_stopped_counts() {
         done()
     });
     let handle = runner(&db, registry).start().unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     db.store.job_cancel(id).await.unwrap();
     until(&db, id, JobStatus::Completed).await;
@@ -183,7 +189,7 @@ async fn a_run_that_blocks_its_thread_stops_no_heartbeat() {
         }
     });
     let handle = runner(&db, registry).start().unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     db.store.job_cancel(id).await.unwrap();
     // Only a heartbeat tells the runner, and it settles although the thread is still blocked.
@@ -213,7 +219,7 @@ async fn the_outcome_of_a_lost_lease_changes_nothing() {
     let handle = runner_on(&db, db.store.clone(), registry, config)
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     // Its lease runs out before its next heartbeat, and somebody else takes the job.
     soon(async {
@@ -230,8 +236,9 @@ async fn the_outcome_of_a_lost_lease_changes_nothing() {
         worker: "other",
         limit: 1,
         lease: Duration::from_mins(1),
+        reads: None,
     };
-    let [mine] = &db.store.job_claim(claim).await.unwrap()[..] else {
+    let [mine] = &db.store.job_claim(claim).await.unwrap().jobs[..] else {
         panic!("not claimed")
     };
     soon(told.notified()).await;
@@ -281,7 +288,7 @@ async fn two_runners_never_run_one_job_at_the_same_time() {
     }
     let mut ids = Vec::new();
     for _ in 0..100 {
-        ids.push(db.store.job_enqueue(analysis()).await.unwrap().id);
+        ids.push(db.store.job_enqueue(analysis()).await.unwrap().job.id);
     }
     for id in &ids {
         until(&db, *id, JobStatus::Completed).await;

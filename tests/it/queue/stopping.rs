@@ -30,9 +30,9 @@ async fn a_stop_lets_runs_end_and_takes_nothing_new() {
     let handle = runner_on(&db, db.store.clone(), registry, config)
         .start()
         .unwrap();
-    let running = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let running = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, running, JobStatus::Processing).await;
-    let waiting = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let waiting = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     let stop = async { soon(handle.stop(LONG)).await };
     let end = async { finish.notify_one() };
     tokio::join!(biased; stop, end);
@@ -47,7 +47,7 @@ async fn what_does_not_end_is_given_back_without_using_a_retry() {
     let handle = runner(&db, doing(async |_, _| pending().await))
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     soon(handle.stop(Duration::from_millis(20))).await;
     let given_back = job(&db, id).await;
@@ -76,7 +76,7 @@ async fn a_run_that_listens_stops_by_itself_at_the_end_of_the_drain() {
     let handle = runner_on(&db, db.store.clone(), registry, config)
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     soon(handle.stop(Duration::from_millis(20))).await;
     assert_eq!(job(&db, id).await.status, JobStatus::Pending);
@@ -92,7 +92,7 @@ async fn a_second_stop_does_not_wait() {
     let handle = runner_on(&db, db.store.clone(), registry, config)
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     soon(async { tokio::join!(handle.stop(LONG), handle.stop(LONG)) }).await;
     assert_eq!(job(&db, id).await.status, JobStatus::Pending);
@@ -107,7 +107,7 @@ async fn a_dropped_handle_stops_the_runner() {
     let handle = runner(&db, doing(async |_, _| pending().await))
         .start()
         .unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     drop(handle);
     until(&db, id, JobStatus::Pending).await;

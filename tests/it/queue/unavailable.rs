@@ -41,7 +41,7 @@ async fn an_outcome_is_kept_until_it_can_be_stored() {
     let (tell, mut told) = mpsc::unbounded_channel();
     runner.log = Logger::root(Tell(tell), o!());
     let handle = runner.start().unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     let lock = locked(&db.path());
     finish.notify_one();
@@ -73,7 +73,7 @@ async fn a_run_whose_heartbeats_do_not_get_through_is_stopped() {
         }),
     );
     let handle = runner.start().unwrap();
-    let id = db.store.job_enqueue(analysis()).await.unwrap().id;
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
     let lock = locked(&db.path());
     soon(stopped.notified()).await;

@@ -19,8 +19,9 @@ pub(super) async fn claim(store: &Store, limit: usize) -> Vec<ClaimedJob> {
         worker: "worker-1",
         limit,
         lease: LEASE,
+        reads: None,
     };
-    store.job_claim(claim).await.unwrap()
+    store.job_claim(claim).await.unwrap().jobs
 }
 
 #[tokio::test]
@@ -81,7 +82,8 @@ async fn a_job_of_the_future_waits_for_its_time() {
         .store
         .job_enqueue(analysis_with(options))
         .await
-        .unwrap();
+        .unwrap()
+        .job;
     assert_eq!(job.status, JobStatus::Scheduled);
     assert_eq!(claim(&database.store, 1).await, []);
     let early = database.store.job_promote(100).await.unwrap();
@@ -104,8 +106,9 @@ async fn a_claim_takes_only_its_queues_and_its_limit() {
         worker: "w",
         limit: 9,
         lease: LEASE,
+        reads: None,
     };
-    assert_eq!(database.store.job_claim(other).await.unwrap(), []);
+    assert_eq!(database.store.job_claim(other).await.unwrap().jobs, []);
     assert_eq!(claim(&database.store, 2).await.len(), 2);
     assert_eq!(claim(&database.store, 2).await.len(), 1);
     assert_eq!(claim(&database.store, 2).await.len(), 0);

@@ -96,7 +96,7 @@ impl Model {
                     scheduled_at: Some(now + scheduled_at),
                     ..EnqueueOptions::default()
                 };
-                let job = store.job_enqueue(analysis_with(options)).await.unwrap();
+                let job = store.job_enqueue(analysis_with(options)).await.unwrap().job;
                 self.seen.insert(job.id, job.status);
             }
             Step::Claim { limit } => self.claim(limit).await,

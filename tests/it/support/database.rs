@@ -103,6 +103,7 @@ pub(crate) fn analysis_with(options: EnqueueOptions) -> NewJob {
         r#"{"message":"test"}"#.to_owned(),
         options,
     )
+    .unwrap()
 }
 
 pub(crate) fn policy(job_type: &str) -> &'static JobPolicy {

@@ -207,9 +207,10 @@ fn a_referenced_schema_types_a_parameter_too() {
     let checked = validator(Mode::Strict)
         .request("enqueue_data_analysis", &input)
         .unwrap();
+    assert_eq!(checked.query["priority"], json!(-7));
     assert_eq!(
-        checked.query,
-        json!({"priority": -7, "scheduled_at": "2026-01-31T09:30:00+09:00"})
+        checked.query["scheduled_at"],
+        json!("2026-01-31T09:30:00+09:00")
     );
 }
 

@@ -39,7 +39,50 @@ fn complete_operation(operation: &mut Value, written: &Value, contract: &Value, 
         let media = &mut operation["requestBody"]["content"]["application/json"];
         carry(media, &body["content"]["application/json"], "example");
     }
+    further_successes(operation, written);
     named_errors(operation, written, contract, responses);
+}
+
+/// Dropshot knows one success of an operation. Others take their status and description from the contract, the content
+/// from what Dropshot said; they have no headers.
+fn further_successes(operation: &mut Value, written: &Value) {
+    let Some(emitted) = operation["responses"].as_object_mut() else {
+        return;
+    };
+    let content = emitted
+        .iter()
+        .find(|(status, _)| status.starts_with('2'))
+        .map(|(_, response)| response["content"].clone());
+    let declared = written["responses"].as_object().into_iter().flatten();
+    for (status, response) in declared.filter(|(status, _)| status.starts_with('2')) {
+        if !emitted.contains_key(status) {
+            let further = json!({ "description": response["description"], "content": content });
+            emitted.insert(status.clone(), further);
+        }
+    }
+}
+
+/// Pointers to the descriptions of successes that Dropshot does not emit.
+fn further_descriptions(contract: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, item) in contract["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let responses = operation["responses"].as_object().into_iter().flatten();
+            let successes: Vec<_> = responses
+                .filter(|(status, _)| status.starts_with('2'))
+                .collect();
+            let without_headers = successes
+                .iter()
+                .filter(|(_, it)| it.get("headers").is_none());
+            if successes.len() > 1 {
+                let path = path.replace('/', "~1");
+                let pointer =
+                    |status: &str| format!("/paths/{path}/{method}/responses/{status}/description");
+                found.extend(without_headers.map(|(status, _)| pointer(status)));
+            }
+        }
+    }
+    found
 }
 
 /// Dropshot says `4XX` and `5XX`. The contract's error codes take their place: code and description from the contract,
@@ -105,6 +148,7 @@ fn carry(to: &mut Value, from: &Value, key: &str) {
 /// Where a change of the contract goes unnoticed by the comparison, because the completion carries it over: patterns of
 /// pointers, `*` for one part and `**` for the rest.
 pub(super) fn carried_over(
+    contract: &Value,
     job_schemas: &BTreeSet<String>,
     emitted: &Map<String, Value>,
 ) -> Vec<String> {
@@ -125,5 +169,6 @@ pub(super) fn carried_over(
         .iter()
         .filter(|name| !emitted.contains_key(*name));
     patterns.extend(only_named.map(|name| format!("/components/schemas/{name}/**")));
+    patterns.extend(further_descriptions(contract));
     patterns
 }

@@ -204,7 +204,11 @@ fn a_part_that_is_new_is_noticed() {
 fn only_what_is_listed_goes_unnoticed() {
     let emitted = api::emitted().unwrap();
     let schemas = emitted["components"]["schemas"].as_object().unwrap();
-    let listed = carried_over(&named_by_x_job(contract::document()), schemas);
+    let listed = carried_over(
+        contract::document(),
+        &named_by_x_job(contract::document()),
+        schemas,
+    );
     let contract = canonical(contract::document());
     let mut changed = contract.clone();
     change_leaves(&mut changed, "");
