@@ -9,6 +9,7 @@ mod group;
 mod job;
 mod policy;
 mod run;
+mod schedule;
 mod user;
 
 pub use control::{Control, ControlKind, ControlLimits, Pause};
@@ -20,6 +21,10 @@ pub use job::{Job, JobFilter, JobStatus, UnknownJobStatus};
 pub use policy::{Backoff, BackoffKind, JobLimits, JobPolicy, Rate, UniquePolicy};
 pub use run::{
     AttemptOutcome, ClaimedJob, JobAttempt, LeaseState, LeaseToken, Settled, Settlement,
+};
+pub use schedule::{
+    Misfire, NewSchedule, PlannedTick, Schedule, ScheduleChange, ScheduleOutcome, ScheduleRun,
+    TickAction, TickPlan, Timing,
 };
 pub use user::{
     AgeStatistics, NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile,

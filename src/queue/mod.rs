@@ -24,6 +24,7 @@ mod processor;
 mod registry;
 mod run;
 mod runner;
+pub mod schedule;
 mod settle;
 mod wait;
 
