@@ -47,7 +47,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .send()
         .await?
         .into_inner();
-    println!("job {} ({}) is {}", job.id, *job.job_type, job.status);
+    let id = job.id.map_or(0, std::num::NonZeroU64::get);
+    println!("job {id} ({}) is {}", *job.job_type, job.status);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
@@ -42,7 +43,8 @@ impl Key {
         body: &[u8],
     ) -> Option<Self> {
         let named = headers.get(HEADER)?.to_str().ok()?;
-        let caller = caller.map(|caller| hex(&caller[..8])).unwrap_or_default();
+        let caller = caller.map(|caller| URL_SAFE_NO_PAD.encode(&caller[..12]));
+        let caller = caller.unwrap_or_default();
         let digest = Sha256::new()
             .chain_update(uri.path_and_query().map_or("", |path| path.as_str()))
             .chain_update([0])
@@ -50,13 +52,9 @@ impl Key {
             .finalize();
         Some(Self {
             key: format!("{operation}:{caller}:{named}"),
-            digest: hex(&digest),
+            digest: URL_SAFE_NO_PAD.encode(digest),
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Keys whose requests are being done by this process. Between processes the database decides: the second one finds the

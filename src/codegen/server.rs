@@ -88,9 +88,7 @@ fn operation(operation: &Operation) -> TokenStream {
         |body| quote! { types::#body },
     );
     let has_body = body.is_some();
-    let idempotent = operation
-        .parameters_in(Place::Header)
-        .any(|parameter| parameter.name == "Idempotency-Key");
+    let idempotent = takes_idempotency_key(operation);
     let error = format_ident!(
         "{}",
         operation.errors[0].schema.as_deref().unwrap_or("Error")
@@ -104,13 +102,7 @@ fn operation(operation: &Operation) -> TokenStream {
             }
         }
     });
-    // Dropshot knows one success: the one with the most to say.
-    let mut successes = operation.success.iter().rev();
-    let first = &operation.success[0];
-    let response = successes
-        .find(|response| response.headers.len() > first.headers.len())
-        .unwrap_or(first);
-    let metadata = metadata(&marker, response);
+    let metadata = metadata(&marker, emitted(operation));
     let success = success(&ok, operation);
     let job = job(operation, &marker, &ok);
     let doc = format!(
@@ -147,6 +139,19 @@ fn operation(operation: &Operation) -> TokenStream {
         #success
         #job
     }
+}
+
+fn takes_idempotency_key(operation: &Operation) -> bool {
+    operation
+        .parameters_in(Place::Header)
+        .any(|parameter| parameter.name == "Idempotency-Key")
+}
+
+/// Dropshot knows one success: the one with the most to say.
+fn emitted(operation: &Operation) -> &Response {
+    let first = &operation.success[0];
+    let says_more = |response: &&Response| response.headers.len() > first.headers.len();
+    operation.success.iter().find(says_more).unwrap_or(first)
 }
 
 /// The type of all parameters in one place.

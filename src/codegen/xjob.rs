@@ -57,6 +57,10 @@ pub enum BackoffKind {
 /// How long ended jobs are kept; for ever where nothing is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the unit belongs to the names in the contract"
+)]
 pub struct Retention {
     pub completed_seconds: Option<u64>,
     pub failed_seconds: Option<u64>,

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -102,10 +103,8 @@ fn unique(
         (Some(key), _) => short(key.clone()),
         (None, declared) => {
             let pointers = declared.map_or(&[][..], |unique| unique.key);
-            digest(
-                &Value::from_iter(pointers.iter().map(|pointer| part(payload, pointer)))
-                    .to_string(),
-            )
+            let parts = pointers.iter().map(|pointer| part(payload, pointer));
+            digest(&parts.collect::<Value>().to_string())
         }
     };
     Ok(Some(UniqueClaim {
@@ -135,10 +134,7 @@ fn short(key: String) -> String {
 
 /// 128 bits of SHA-256: two keys that meet by chance are not to be expected.
 fn digest(text: &str) -> String {
-    Sha256::digest(text)[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16])
 }
 
 #[cfg(test)]

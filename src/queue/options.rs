@@ -101,18 +101,24 @@ impl EnqueueOptions {
             "expires_at",
             "expires_at must be after scheduled_at".to_owned(),
         );
+        self.notes(&mut refuse);
+        faults
+    }
+
+    /// What is for people and programs, and what it waits for.
+    fn notes(&self, refuse: &mut impl FnMut(bool, &str, String)) {
         refuse(
-            options.tags.len() > MAX_TAGS,
+            self.tags.len() > MAX_TAGS,
             "tags",
             format!("a job has at most {MAX_TAGS} tags"),
         );
         let bad = |tag: &String| tag.is_empty() || tag.chars().count() > MAX_TAG_CHARS;
         refuse(
-            options.tags.iter().any(bad),
+            self.tags.iter().any(bad),
             "tags",
             format!("a tag has 1 to {MAX_TAG_CHARS} characters"),
         );
-        let metadata = options.metadata.as_deref();
+        let metadata = self.metadata.as_deref();
         refuse(
             metadata.is_some_and(|text| text.len() > MAX_METADATA_BYTES),
             "metadata",
@@ -125,10 +131,9 @@ impl EnqueueOptions {
             "metadata must be a JSON object".to_owned(),
         );
         refuse(
-            options.after.len() > MAX_AFTER,
+            self.after.len() > MAX_AFTER,
             "after",
             format!("a job waits for at most {MAX_AFTER} others"),
         );
-        faults
     }
 }

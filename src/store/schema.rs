@@ -1,5 +1,5 @@
 //! Owns the tables' columns, for Diesel. `tests/it/store` checks them against the migrations. What only whole statements
-//! name (lease_token, lease_until, has_dependents) is left out: Diesel's tables have 32 columns at most.
+//! name (`lease_token`, `lease_until`, `has_dependents`) is left out: Diesel's tables have 32 columns at most.
 
 diesel::table! {
     users (id) {

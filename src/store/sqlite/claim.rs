@@ -169,18 +169,16 @@ fn open(tx: &mut Tx<'_>, gates: Option<&mut Gates>, order: &Order) -> Result<(),
             held::let_through(tx, &gate, most)?;
         }
     }
-    match gates {
-        Some(gates) => gates.open(tx, most),
-        // The last limit is gone.
-        None => {
-            for prefix in ["type:", "key:"] {
-                for gate in held::held(tx, prefix)? {
-                    held::let_through(tx, &gate, most)?;
-                }
-            }
-            Ok(())
+    if let Some(gates) = gates {
+        return gates.open(tx, most);
+    }
+    // The last limit is gone.
+    for prefix in ["type:", "key:"] {
+        for gate in held::held(tx, prefix)? {
+            held::let_through(tx, &gate, most)?;
         }
     }
+    Ok(())
 }
 
 fn take(

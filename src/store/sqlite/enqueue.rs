@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, dsl::sql, select,
     sql_types::BigInt,
@@ -62,7 +63,7 @@ pub(super) fn insert(
     if let Some(claim) = &job.unique
         && let Some(holder) = unique::take(tx, claim)?
     {
-        return meet(tx, holder, claim.on_conflict, job, ageing);
+        return meet(tx, holder, claim.on_conflict, &job, ageing);
     }
     let blocked_by = i32::try_from(parents.len()).unwrap_or(i32::MAX);
     let job = write(tx, job, scheduled_at, blocked_by, ageing)?;
@@ -136,12 +137,23 @@ fn write(
     tx.ledger
         .moved(id, (&job.queue, &job.job_type), None, Some(status));
     *tx.wake = true;
-    Ok(Job {
+    let job = Job {
+        blocked_by,
+        status,
+        scheduled_at: moment(scheduled_at),
+        ..stored(job, id, tx.now)
+    };
+    Ok(job)
+}
+
+/// The row of a job that was just stored.
+fn stored(job: NewJob, id: i64, now: DateTime<Utc>) -> Job {
+    Job {
         id,
         job_type: job.job_type.into_owned(),
         queue: job.queue.into_owned(),
         payload: job.payload,
-        status,
+        status: JobStatus::Pending,
         priority: job.priority,
         max_retries: job.max_retries,
         retry_count: 0,
@@ -161,14 +173,14 @@ fn write(
         concurrency_key: job.concurrency_key,
         held_by: None,
         group_id: job.group_id,
-        blocked_by,
+        blocked_by: 0,
         progress: None,
         checkpoint: None,
-        scheduled_at: moment(scheduled_at),
+        scheduled_at: now,
         started_at: None,
         completed_at: None,
-        created_at: tx.now,
-    })
+        created_at: now,
+    }
 }
 
 fn parts(unique: Option<&UniqueClaim>) -> (Option<&str>, Option<&'static str>) {
@@ -247,7 +259,7 @@ fn meet(
     tx: &mut Tx<'_>,
     holder: i64,
     on_conflict: OnConflict,
-    new: NewJob,
+    new: &NewJob,
     ageing: Duration,
 ) -> Result<Enqueued, StoreError> {
     let duplicate = StoreError::DuplicateJob { id: holder };
@@ -272,10 +284,10 @@ fn meet(
 fn replace(
     tx: &mut Tx<'_>,
     old: &Job,
-    new: NewJob,
+    new: &NewJob,
     ageing: Duration,
 ) -> Result<Enqueued, StoreError> {
-    let scheduled_at = start(tx, &new);
+    let scheduled_at = start(tx, new);
     let due = scheduled_at <= micros(tx.now) && old.blocked_by == 0;
     let status = match old.status {
         _ if due => JobStatus::Pending,

@@ -155,7 +155,7 @@ impl Gates {
             };
             self.allowances.insert(gate.clone(), allowance);
         }
-        let allowance = &mut self.allowances.entry(gate).or_default();
+        let allowance = self.allowances.entry(gate).or_default();
         // Whoever asks has jobs in mind; a needless look later costs little.
         allowance.waiting = true;
         Ok(allowance.left())
