@@ -1,4 +1,5 @@
-//! Owns the chores of one process: waiting jobs become due, jobs of dead workers are taken back, statistics.
+//! Owns the chores of one process: waiting jobs become due, jobs of dead workers are taken back, old ones are forgotten,
+//! statistics.
 //! Must not know: what the jobs do, or how the store does its part.
 
 use std::time::Duration;
@@ -19,6 +20,16 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Between two looks for what can be tidied up.
 const TIDY: Duration = Duration::from_secs(10);
 
+/// Between two looks for what is not kept any more, while some is found.
+const FORGETTING: Duration = Duration::from_millis(50);
+
+/// Once around all jobs, at the latest when the table is long.
+const AROUND: Duration = Duration::from_hours(1);
+
+/// What is kept of the events.
+const EVENTS: u32 = 100_000;
+const EVENTS_AGE: Duration = Duration::from_hours(7 * 24);
+
 /// Wake-ups closer together than this share one pass.
 const SPACING: Duration = Duration::from_millis(20);
 
@@ -28,6 +39,7 @@ pub(super) async fn run(runner: &Runner) {
         promote(runner),
         rescue(runner),
         tidy(runner),
+        forget(runner),
         statistics(runner)
     );
 }
@@ -105,6 +117,38 @@ async fn tidy(runner: &Runner) {
     }
 }
 
+/// Walks around all jobs, a page at a time, and deletes what is older than its type keeps it; and old events.
+async fn forget(runner: &Runner) {
+    let mut after = None;
+    let mut pause = FORGETTING;
+    loop {
+        sleep(pause).await;
+        let expired = runner.store.job_expire(after.take(), BATCH).await;
+        let trimmed = runner.store.event_trim(EVENTS, EVENTS_AGE, BATCH).await;
+        pause = match (expired, trimmed) {
+            (Ok(expired), Ok(events)) => {
+                after = expired.next;
+                let found = expired.jobs > 0 || events >= BATCH;
+                if found {
+                    FORGETTING
+                } else {
+                    stroll(expired.breadth)
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                warn!(runner.log, "cannot delete what is not kept any more"; "error" => outcome::with_causes(&error));
+                TIDY
+            }
+        };
+    }
+}
+
+/// Between two pages of which nothing is to be deleted: slow, unless the way around would take too long.
+fn stroll(breadth: u64) -> Duration {
+    let pages = u32::try_from(breadth / BATCH as u64).unwrap_or(u32::MAX);
+    (AROUND / pages.max(1)).clamp(FORGETTING, TIDY)
+}
+
 async fn statistics(runner: &Runner) {
     let mut ticks = ticks(runner.config.statistics);
     loop {
@@ -139,4 +183,23 @@ fn ticks(every: Duration) -> tokio::time::Interval {
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_around_takes_an_hour_at_most_while_that_is_cheap() {
+        let cases = [
+            (0, TIDY),
+            (499, TIDY),
+            (180_000, TIDY),
+            (1_800_000, Duration::from_secs(1)),
+            (u64::MAX, FORGETTING),
+        ];
+        for (breadth, pause) in cases {
+            assert_eq!(stroll(breadth), pause, "{breadth}");
+        }
+    }
 }

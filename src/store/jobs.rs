@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Claim, Claims, Done, DryRun, ItemOutcome, Once, Promoted, Rescued, Store, StoreError};
+use super::{
+    Claim, Claims, Done, DryRun, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
+};
 use crate::model::{
     Enqueued, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken,
     NewItem, NewJob, Settled, Settlement,
@@ -129,6 +131,27 @@ impl Store {
     /// Deletes answers, locks and buckets that count for nothing any more. Answers how many rows; `limit` is for each kind.
     pub async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
         self.engine.purge(limit).await
+    }
+
+    /// Deletes ended jobs, with their history, that are older than their type keeps them: looks at `limit` jobs from `after`
+    /// on, which is what the pass before answered as `next`. Types that are not declared are kept.
+    pub async fn job_expire(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Expired, StoreError> {
+        self.engine.job_expire(after, limit).await
+    }
+
+    /// Deletes at most `limit` of the oldest events: those beyond the newest `keep`, and those older than `age`. Answers
+    /// how many.
+    pub async fn event_trim(
+        &self,
+        keep: u32,
+        age: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.engine.event_trim(keep, age, limit).await
     }
 
     /// Lets jobs through at limits by key that may have been raised. `after` is what the pass before answered, `None` at

@@ -26,7 +26,8 @@ use crate::clock::Clock;
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{
-    Claim, Claims, DryRun, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig, UserCreated,
+    Claim, Claims, DryRun, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
+    UserCreated,
 };
 pub use wake::Wakeups;
 

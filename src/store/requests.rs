@@ -100,6 +100,17 @@ pub struct Rescued {
     pub quarantined: usize,
 }
 
+/// What one pass over the jobs did about those that are not kept any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Deleted.
+    pub jobs: usize,
+    /// Where the next pass goes on; `None`: it starts over.
+    pub next: Option<i64>,
+    /// From the oldest job's number to the newest one's: how far it is all around.
+    pub breadth: u64,
+}
+
 /// A migration that this program knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationState {

@@ -24,6 +24,7 @@ mod mount;
 mod plans;
 mod profiles;
 mod readers;
+mod retention;
 mod settle;
 mod statement;
 mod ties;
@@ -64,6 +65,7 @@ pub(super) struct Sqlite {
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
     policies: &'static [JobPolicy],
+    clock: Arc<dyn Clock>,
     log: Logger,
     threads: Mutex<Option<(Background, JoinHandle<()>)>>,
 }
@@ -80,7 +82,7 @@ impl Sqlite {
         blocking(move || {
             let conn = files::prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
-            let (writer, thread) = Writer::start(conn, clock, wake.clone(), &log)?;
+            let (writer, thread) = Writer::start(conn, Arc::clone(&clock), wake.clone(), &log)?;
             let background = Background::start(&path, wake.clone(), &log)?;
             let readers = Readers::new(path.clone());
             let threads = Mutex::new(Some((background, thread)));
@@ -91,6 +93,7 @@ impl Sqlite {
                 wake,
                 ageing,
                 policies,
+                clock,
                 log,
                 threads,
             })

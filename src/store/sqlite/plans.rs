@@ -6,7 +6,7 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
 
-use super::{claim, maintenance, migrate, settle, users};
+use super::{claim, maintenance, migrate, retention, settle, users};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -48,6 +48,11 @@ fn hot_statements_use_their_index() {
             maintenance::EXPIRED,
             "INDEX job_queue_leases (lease_until<?)",
         ),
+        (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
+        (retention::AGAIN, by_id),
+        (retention::DELETE, by_id),
+        (retention::OLDEST_EVENTS, "SCAN job_events"),
+        (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
         (owed.as_str(), "INDEX users_without_job"),
         (dead, "INDEX job_queue_failed"),
     ];

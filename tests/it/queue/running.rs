@@ -8,14 +8,17 @@ use std::{
 };
 
 use lockstep::{
-    model::{AttemptOutcome, JobStatus, NewJob, Settled, Settlement},
+    model::{AttemptOutcome, JobPolicy, JobStatus, NewJob, Settled, Settlement},
     queue::{EnqueueOptions, JobContext, JobError},
     store::Claim,
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::timeout,
+};
 
 use super::{config, doing, done, job, runner, runner_on, soon, until};
-use crate::support::database::{Database, analysis, analysis_with, start};
+use crate::support::database::{Database, analysis, analysis_with, policy, start};
 
 #[tokio::test]
 async fn an_enqueued_job_wakes_an_idle_runner() {
@@ -26,6 +29,30 @@ async fn an_enqueued_job_wakes_an_idle_runner() {
         let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
         until(&db, id, JobStatus::Completed).await;
     }
+    soon(handle.stop_now()).await;
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_runner_deletes_what_is_not_kept_any_more() {
+    let kept_for_an_hour = JobPolicy {
+        keep_completed: Some(Duration::from_hours(1)),
+        ..*policy("data_analysis")
+    };
+    let db = Database::with_policies(Box::leak(Box::new([kept_for_an_hour]))).await;
+    let handle = runner(&db, doing(async |_, _| done())).start().unwrap();
+    let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
+    until(&db, id, JobStatus::Completed).await;
+    soon(handle.stop_now()).await;
+    db.advance(Duration::from_hours(1));
+    let handle = runner(&db, doing(async |_, _| done())).start().unwrap();
+    let mut wakeups = db.store.subscribe();
+    soon(async {
+        while db.store.job_get(id).await.unwrap().is_some() {
+            let _ = timeout(Duration::from_millis(20), wakeups.changed()).await;
+        }
+    })
+    .await;
     soon(handle.stop_now()).await;
     db.close().await;
 }

@@ -7,5 +7,6 @@ mod claims; // leases, order, heartbeats, two stores on one file
 mod files; // refused files, settings, backup, migrations
 mod model; // random steps against a small model
 mod owed; // users whose job could not be enqueued
+mod retention; // how long ended jobs and events are kept
 mod settlements; // every end of a run
 mod users; // users, profiles, statistics

@@ -7,7 +7,10 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    sql_query, sql_types::BigInt,
+};
 use lockstep::{
     clock::{Clock, ManualClock},
     model::{JobPolicy, NewJob, NewUser},
@@ -24,6 +27,19 @@ pub(crate) fn execute(path: &Path, sql: &str) {
         .unwrap();
 }
 
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+/// Rows of a table, or of a table `WHERE …`.
+pub(crate) fn count(path: &Path, of: &str) -> i64 {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let counted = sql_query(format!("SELECT count(*) AS rows FROM {of}"));
+    counted.get_result::<Count>(&mut conn).unwrap().rows
+}
+
 /// Nobody else can write to the file until what this answers is dropped.
 pub(crate) fn locked(path: &Path) -> SqliteConnection {
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
@@ -35,17 +51,24 @@ pub(crate) fn locked(path: &Path) -> SqliteConnection {
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
+    policies: &'static [JobPolicy],
     folder: tempfile::TempDir,
 }
 
 impl Database {
     pub(crate) async fn new() -> Self {
+        Self::with_policies(&[]).await
+    }
+
+    /// A store that knows job types, with their limits and how long they are kept.
+    pub(crate) async fn with_policies(policies: &'static [JobPolicy]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(start()));
-        let store = open(folder.path().join("test.db"), clock.clone()).await;
+        let store = open(folder.path().join("test.db"), clock.clone(), policies).await;
         Self {
             store,
             clock,
+            policies,
             folder,
         }
     }
@@ -56,7 +79,7 @@ impl Database {
 
     /// Another store on the same file, as another process would have.
     pub(crate) async fn another(&self) -> Store {
-        open(self.path(), self.clock.clone()).await
+        open(self.path(), self.clock.clone(), self.policies).await
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -70,8 +93,11 @@ impl Database {
     }
 }
 
-async fn open(path: PathBuf, clock: Arc<dyn Clock>) -> Store {
-    let config = StoreConfig::new(path.to_str().unwrap());
+async fn open(path: PathBuf, clock: Arc<dyn Clock>, policies: &'static [JobPolicy]) -> Store {
+    let config = StoreConfig {
+        policies,
+        ..StoreConfig::new(path.to_str().unwrap())
+    };
     Store::open(&config, clock, &Logger::root(slog::Discard, slog::o!()))
         .await
         .unwrap()

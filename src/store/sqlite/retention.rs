@@ -1,0 +1,191 @@
+//! Owns forgetting: ended jobs that are older than their type keeps them, and old events. In small batches, by primary
+//! key, so that nobody waits and no index has to be kept for it.
+//! Must not know: who calls, or when.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    Sqlite,
+    claim::json,
+    statement::statement,
+    time::{micros, span},
+    writer::Tx,
+};
+use crate::{
+    model::{JobPolicy, JobStatus},
+    store::{Expired, StoreError},
+};
+
+/// For the test that asks for its plan.
+pub(super) const PAGE: &str = "SELECT id, queue, job_type, status, completed_at FROM job_queue WHERE id > ? ORDER BY id LIMIT ?";
+
+/// For the test that asks for its plan.
+pub(super) const AGAIN: &str = "SELECT id, queue, job_type, status, completed_at FROM job_queue \
+     WHERE id IN (SELECT value FROM json_each(?))";
+
+/// For the test that asks for its plan.
+pub(super) const DELETE: &str =
+    "DELETE FROM job_queue WHERE id IN (SELECT value FROM json_each(?))";
+
+/// SQLite looks both ends up only when each is asked for by itself.
+const BREADTH: &str =
+    "SELECT (SELECT max(id) FROM job_queue) - (SELECT min(id) FROM job_queue) AS number";
+
+const NEWEST_EVENT: &str = "SELECT max(id) AS number FROM job_events";
+
+/// For the test that asks for its plan.
+pub(super) const OLDEST_EVENTS: &str = "SELECT id, at FROM job_events ORDER BY id LIMIT ?";
+
+/// For the test that asks for its plan.
+pub(super) const DELETE_EVENTS: &str = "DELETE FROM job_events WHERE id <= ?";
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    queue: String,
+    #[diesel(sql_type = Text)]
+    job_type: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    completed_at: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Event {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    number: Option<i64>,
+}
+
+/// The types that do not keep everything for ever.
+type Rules = BTreeMap<&'static str, &'static JobPolicy>;
+
+fn rules(policies: &'static [JobPolicy]) -> Rules {
+    let forgets = |policy: &&JobPolicy| {
+        let kept = [
+            policy.keep_completed,
+            policy.keep_failed,
+            policy.keep_cancelled,
+        ];
+        kept.iter().any(Option::is_some)
+    };
+    let forgetful = policies.iter().filter(forgets);
+    forgetful.map(|policy| (policy.job_type, policy)).collect()
+}
+
+/// The job's state, if it ended so long ago that its type does not keep it any more.
+fn too_old(row: &Row, rules: &Rules, now: DateTime<Utc>) -> Result<Option<JobStatus>, StoreError> {
+    let (Some(ended), Some(policy)) = (row.completed_at, rules.get(row.job_type.as_str())) else {
+        return Ok(None);
+    };
+    let status = super::jobs::status(&row.status)?;
+    let keep = match status {
+        JobStatus::Completed => policy.keep_completed,
+        JobStatus::Failed => policy.keep_failed,
+        JobStatus::Cancelled => policy.keep_cancelled,
+        _ => None,
+    };
+    let old = keep.is_some_and(|keep| ended.saturating_add(span(keep)) <= micros(now));
+    Ok(old.then_some(status))
+}
+
+impl Sqlite {
+    /// Looks at `limit` jobs from `after` on, and deletes those that are not kept any more.
+    pub(in crate::store) async fn job_expire(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Expired, StoreError> {
+        let rules = rules(self.policies);
+        if rules.is_empty() {
+            return Ok(Expired::default());
+        }
+        let now = self.clock.now();
+        let page = {
+            let rules = rules.clone();
+            self.read(move |conn| {
+                let rows: Vec<Row> = statement(PAGE)
+                    .int(after.unwrap_or(0))
+                    .int(i64::try_from(limit).unwrap_or(i64::MAX))
+                    .load(conn)?;
+                let breadth: Number = statement(BREADTH).get_result(conn)?;
+                let more = rows.len() >= limit;
+                let next = rows.last().map(|row| row.id).filter(|_| more);
+                let mut old = Vec::new();
+                for row in &rows {
+                    if too_old(row, &rules, now)?.is_some() {
+                        old.push(row.id);
+                    }
+                }
+                Ok((old, next, breadth.number.unwrap_or(0)))
+            })
+        };
+        let (old, next, breadth) = page.await?;
+        let jobs = if old.is_empty() {
+            0
+        } else {
+            self.write(move |tx| forget(tx, &old, &rules)).await?
+        };
+        Ok(Expired {
+            jobs,
+            next,
+            breadth: breadth.unsigned_abs(),
+        })
+    }
+
+    /// Deletes the oldest events: what is beyond the newest `keep`, or older than `age`. Looks at `limit` of them.
+    pub(in crate::store) async fn event_trim(
+        &self,
+        keep: u32,
+        age: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let oldest = micros(self.clock.now()).saturating_sub(span(age));
+        let last = self.read(move |conn| {
+            let newest: Number = statement(NEWEST_EVENT).get_result(conn)?;
+            let beyond = newest.number.unwrap_or(0) - i64::from(keep);
+            let events: Vec<Event> = statement(OLDEST_EVENTS)
+                .int(i64::try_from(limit).unwrap_or(i64::MAX))
+                .load(conn)?;
+            let old = |event: &&Event| event.id <= beyond || event.at <= oldest;
+            Ok(events.iter().take_while(old).last().map(|event| event.id))
+        });
+        let Some(last) = last.await? else {
+            return Ok(0);
+        };
+        self.write(move |tx| Ok(statement(DELETE_EVENTS).int(last).execute(tx.conn)?))
+            .await
+    }
+}
+
+/// Deletes them, with runs and logs, unless somebody brought them back meanwhile. What an ended job was tied to has been
+/// told when it ended.
+fn forget(tx: &mut Tx<'_>, old: &[i64], rules: &Rules) -> Result<usize, StoreError> {
+    let rows: Vec<Row> = statement(AGAIN).text(json(&old)?).load(tx.conn)?;
+    let mut gone = Vec::new();
+    for row in &rows {
+        if let Some(status) = too_old(row, rules, tx.now)? {
+            let kind = (row.queue.as_str(), row.job_type.as_str());
+            tx.ledger.moved(row.id, kind, Some(status), None);
+            gone.push(row.id);
+        }
+    }
+    statement(DELETE).text(json(&gone)?).execute(tx.conn)?;
+    Ok(gone.len())
+}
