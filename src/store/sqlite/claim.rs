@@ -124,7 +124,7 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
         open(tx, gates.as_mut(), order)?;
     }
     let mut claims = Claims::default();
-    let mut aside: Vec<(i64, String)> = Vec::new();
+    let mut aside = 0;
     for queue in &order.queues {
         loop {
             let left = i64::try_from(order.limit - claims.jobs.len()).unwrap_or(i64::MAX);
@@ -138,18 +138,20 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
             let rows = take(tx, order, queue, left)?;
             let full = i64::try_from(rows.len()).is_ok_and(|taken| taken == left);
             let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut claims.jobs)?;
-            if refused.is_empty() || !full {
-                put_aside(tx, &refused)?;
+            put_aside(tx, &refused)?;
+            let done = refused.is_empty() || !full;
+            aside += refused.len();
+            if done {
                 break;
             }
-            put_aside(tx, &refused)?;
-            aside.extend(refused);
-            if aside.len() >= ASIDE {
+            if aside >= ASIDE {
                 claims.more = true;
                 break;
             }
         }
     }
+    // Those that were let through at one gate and met another one may have kept others from being let through.
+    claims.more |= aside > 0 && claims.jobs.len() < order.limit;
     if let Some(gates) = gates {
         claims.ready_at = gates.close(tx)?.map(moment);
     }

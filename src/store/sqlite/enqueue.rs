@@ -12,7 +12,7 @@ use diesel::{
 use super::{
     Sqlite,
     claim::json,
-    controls, counts,
+    controls, counts, held,
     idempotency::once,
     statement::statement,
     time::{micros, moment, span},
@@ -317,6 +317,9 @@ fn replace(
         let kind = (old.queue.as_str(), old.job_type.as_str());
         tx.ledger
             .moved(old.id, kind, Some(old.status), Some(status));
+    }
+    if let Some(key) = &old.concurrency_key {
+        held::let_through(tx, &held::key_gate(&old.job_type, key), 1)?;
     }
     *tx.wake = true;
     let job = super::jobs::find(tx.conn, old.id)?.ok_or(StoreError::NotFound)?;

@@ -244,6 +244,7 @@ pub(super) fn delete(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<(), S
     tx.ledger.moved(id, kind, Some(job.status), None);
     ties::forget_parents(tx, id, job.blocked_by)?;
     if !job.status.has_ended() {
+        ties::gave_way(tx, &job.job_type, &ties)?;
         ties::ended(tx, id, &ties, JobStatus::Cancelled, ageing)?;
     }
     Ok(())

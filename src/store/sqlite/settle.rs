@@ -220,7 +220,7 @@ pub(super) fn write(
         *tx.wake |= !status.has_ended();
     }
     for Ended { job, status, .. } in ended.iter().filter(|end| !end.job.ties.are_none()) {
-        ties::stopped(tx, &job.job_type, &job.ties)?;
+        ties::gave_way(tx, &job.job_type, &job.ties)?;
         if status.has_ended() {
             ties::ended(tx, job.id, &job.ties, *status, ageing)?;
         }

@@ -96,8 +96,9 @@ pub(super) fn revived(
     groups::revived(tx, ties, from)
 }
 
-/// A run of the job is over, however it went: its slot of the concurrency key is free.
-pub(super) fn stopped(tx: &mut Tx<'_>, job_type: &str, ties: &Ties) -> Result<(), StoreError> {
+/// A run of the job is over, or it is not to run any more: its slot of the concurrency key, or its place before the next
+/// one, is free.
+pub(super) fn gave_way(tx: &mut Tx<'_>, job_type: &str, ties: &Ties) -> Result<(), StoreError> {
     match &ties.concurrency_key {
         Some(key) => held::let_through(tx, &held::key_gate(job_type, key), 1),
         None => Ok(()),
@@ -246,6 +247,7 @@ pub(super) fn cancel(
     let kind = (job.queue.as_str(), job.job_type.as_str());
     tx.ledger.moved(job.id, kind, Some(status), Some(cancelled));
     forget_parents(tx, job.id, job.blocked_by)?;
+    gave_way(tx, &job.job_type, &job.ties)?;
     ended(tx, job.id, &job.ties, cancelled, ageing)
 }
 

@@ -4,9 +4,12 @@
 //! [`Database`]: crate::support::database::Database
 
 mod claims; // leases, order, heartbeats, two stores on one file
+mod expiry; // jobs that nobody wants any more
 mod files; // refused files, settings, backup, migrations
 mod model; // random steps against a small model
+mod once; // idempotency keys, dry runs
 mod owed; // users whose job could not be enqueued
 mod retention; // how long ended jobs and events are kept
 mod settlements; // every end of a run
+mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics
