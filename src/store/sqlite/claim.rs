@@ -136,22 +136,22 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
                 break;
             }
             let rows = take(tx, order, queue, left)?;
-            let full = i64::try_from(rows.len()).is_ok_and(|taken| taken == left);
             let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut claims.jobs)?;
-            put_aside(tx, &refused)?;
-            let done = refused.is_empty() || !full;
-            aside += refused.len();
-            if done {
+            if refused.is_empty() {
                 break;
             }
+            put_aside(tx, &refused)?;
+            aside += refused.len();
             if aside >= ASIDE {
                 claims.more = true;
                 break;
             }
+            // Who was let through at one gate and met another one leaves the place to the next.
+            if let Some(gates) = gates.as_mut() {
+                gates.open(tx, left)?;
+            }
         }
     }
-    // Those that were let through at one gate and met another one may have kept others from being let through.
-    claims.more |= aside > 0 && claims.jobs.len() < order.limit;
     if let Some(gates) = gates {
         claims.ready_at = gates.close(tx)?.map(moment);
     }

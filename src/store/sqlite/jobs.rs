@@ -212,7 +212,7 @@ pub(super) fn retry(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<Job, S
         return Err(StoreError::JobNotRetryable);
     }
     let ties = ties::of(tx, id)?;
-    ties::revived(tx, id, &ties, job.status)?;
+    ties::revived(tx, id, &ties, job.status, job.attempt > 0)?;
     let now = micros(tx.now);
     diesel::update(job_queue::table.find(id))
         .set((

@@ -123,7 +123,10 @@ fn expire(tx: &mut Tx<'_>, limit: usize, ageing: Duration) -> Result<usize, Stor
         .int(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(tx.conn)?;
     for job in &expired {
-        ties::cancel(tx, job, Some(EXPIRED_REASON), ageing)?;
+        // The end of another one may have taken it along.
+        if let Some(job) = ties::find_waiting(tx, job.id)? {
+            ties::cancel(tx, &job, Some(EXPIRED_REASON), ageing)?;
+        }
     }
     Ok(expired.len())
 }

@@ -87,8 +87,14 @@ pub(super) fn revived(
     id: i64,
     ties: &Ties,
     from: JobStatus,
+    has_run: bool,
 ) -> Result<(), StoreError> {
-    if let Some((key, UniqueScope::WhileQueued | UniqueScope::UntilFinished)) = ties.key()
+    let key = ties.key().filter(|(_, scope)| match scope {
+        UniqueScope::WhileQueued | UniqueScope::UntilFinished => true,
+        UniqueScope::UntilStarted => !has_run,
+        UniqueScope::ForPeriod => false,
+    });
+    if let Some((key, _)) = key
         && let Some(holder) = unique::take_again(tx, key, id)?
     {
         return Err(StoreError::DuplicateJob { id: holder });

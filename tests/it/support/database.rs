@@ -73,6 +73,40 @@ impl Database {
         }
     }
 
+    /// One whose job types have these limits, made from a copy of an empty one: for tests that need thousands.
+    pub(crate) async fn copied(policies: &'static [JobPolicy]) -> Self {
+        static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
+        let empty = EMPTY.get_or_init(|| async {
+            let database = Self::new().await;
+            let path = database.path();
+            database.store.close().await;
+            let bytes = std::fs::read(path).unwrap();
+            drop(database.folder);
+            bytes
+        });
+        // In memory where there is such a place: it is the steps that are tested here, not the disk.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
+        let path = folder.path().join("test.db");
+        std::fs::write(&path, empty.await).unwrap();
+        let clock = Arc::new(ManualClock::new(start()));
+        let config = StoreConfig {
+            policies,
+            ..StoreConfig::new(path.to_str().unwrap())
+        };
+        let log = Logger::root(slog::Discard, slog::o!());
+        let store = Store::open(&config, clock.clone(), &log).await.unwrap();
+        Self {
+            store,
+            clock,
+            folder,
+        }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("test.db")
     }
