@@ -103,6 +103,7 @@ impl Database {
         Self {
             store,
             clock,
+            policies,
             folder,
         }
     }
