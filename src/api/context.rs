@@ -1,16 +1,11 @@
 //! Owns what handlers and the extractor share.
 //! Must not know: operations.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
 use slog::{Logger, o};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     auth::{Caller, Tokens},
@@ -28,8 +23,8 @@ pub struct Parts {
     pub store: Store,
     pub validator: Arc<Validator>,
     pub metrics: Metrics,
-    /// False while the server stops: `/readyz` answers 503.
-    pub ready: Arc<AtomicBool>,
+    /// Cancelled when the server stops: `/readyz` answers 503, and whoever waits for something is answered at once.
+    pub stopping: CancellationToken,
 }
 
 /// One per server.
@@ -44,7 +39,7 @@ pub struct ApiContext {
     pub(super) body_limit: usize,
     pub(super) in_progress: InProgress,
     pub(super) log: Logger,
-    ready: Arc<AtomicBool>,
+    pub(super) stopping: CancellationToken,
 }
 
 impl ApiContext {
@@ -53,7 +48,7 @@ impl ApiContext {
             store,
             validator,
             metrics,
-            ready,
+            stopping,
         } = parts;
         Self {
             store,
@@ -65,7 +60,7 @@ impl ApiContext {
             body_limit: config.body_limit,
             in_progress: InProgress::default(),
             log: log.new(o!("component" => "api")),
-            ready,
+            stopping,
         }
     }
 
@@ -78,6 +73,6 @@ impl ApiContext {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        !self.stopping.is_cancelled()
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     context::ApiContext,
-    enqueue, health, jobs,
+    enqueue, events, health, jobs,
     operation::Input,
     operations::{self as op, Api},
     reply::Failure,
@@ -35,6 +35,7 @@ handlers! {
     get_readiness(GetReadiness) -> GetReadinessOk = health;
     get_user(GetUser) -> GetUserOk = users;
     get_version(GetVersion) -> GetVersionOk = health;
+    list_events(ListEvents) -> ListEventsOk = events;
     list_job_attempts(ListJobAttempts) -> ListJobAttemptsOk = jobs;
     list_job_types(ListJobTypes) -> ListJobTypesOk = jobs;
     list_jobs(ListJobs) -> ListJobsOk = jobs;

@@ -15,6 +15,7 @@ use super::{
     page::{self, Page},
     reply::Failure,
     users::row,
+    wait,
 };
 use crate::{
     contract::{self, types, wire},
@@ -29,6 +30,7 @@ pub(super) async fn get_job(
     input: Input<GetJob>,
 ) -> Result<GetJobOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
+    wait::for_end(context, id, input.query.wait_seconds).await?;
     let job = context.store.job_get(id).await?.ok_or_else(not_found)?;
     Ok(GetJobOk::ok(&wire::job(&job)?))
 }

@@ -14,6 +14,8 @@ mod document;
 mod enqueue;
 mod error;
 mod etag;
+mod event_stream;
+mod events;
 mod extract;
 mod handlers;
 mod health;
@@ -27,6 +29,7 @@ mod reply;
 mod server;
 mod unpublished;
 mod users;
+mod wait;
 
 /// Markers, trait, success types and registration, from `openapi.yaml`.
 pub(crate) mod operations {

@@ -68,6 +68,7 @@ impl ApiServer {
     /// Stops listening and waits for requests under way, but not longer than `deadline`: Dropshot itself would wait
     /// for a half-sent body for ever. True when all were answered.
     pub async fn close(self, deadline: Duration) -> bool {
+        self.server.app_private().stopping.cancel();
         tokio::time::timeout(deadline, self.server.close())
             .await
             .is_ok()

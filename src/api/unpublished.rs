@@ -14,6 +14,7 @@ use http::{Method, Response, StatusCode};
 use super::{
     context::ApiContext,
     document::{Holder, Place},
+    event_stream,
     operation::Operation,
 };
 use crate::contract;
@@ -28,6 +29,12 @@ pub(super) fn register(
     description: &mut ApiDescription<Arc<ApiContext>>,
 ) -> Result<(), ApiDescriptionRegisterError> {
     description.register(hidden("metrics", Method::GET, "/metrics", metrics))?;
+    description.register(hidden(
+        "event_stream",
+        Method::GET,
+        "/events/stream",
+        event_stream::serve,
+    ))?;
     description.register(hidden(
         "openapi_json",
         Method::GET,

@@ -1,21 +1,14 @@
 //! Owns what runs, and the order in which it stops.
 //! Must not know: what the parts do.
 
-use std::{
-    future::pending,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::pending, net::SocketAddr, time::Duration};
 
 use slog::{Logger, info, warn};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{api::ApiServer, queue::RunnerHandle, store::Store};
 
@@ -24,8 +17,8 @@ const HURRY: Duration = Duration::from_secs(1);
 
 /// A server, a worker, or both, until it is stopped.
 pub struct Running {
-    /// What `/readyz` answers.
-    pub(super) ready: Arc<AtomicBool>,
+    /// Cancelled at the stop: `/readyz` says so, and requests that wait for something are answered.
+    pub(super) stopping: CancellationToken,
     pub(super) api: Option<ApiServer>,
     pub(super) runner: Option<RunnerHandle>,
     pub(super) reconciler: JoinHandle<()>,
@@ -55,7 +48,7 @@ impl Running {
         let began = Instant::now();
         let runner = self.runner.take();
         let api = self.api.take();
-        self.ready.store(false, Ordering::Relaxed);
+        self.stopping.cancel();
         let gracefully = async {
             if let Some(runner) = &runner {
                 runner.stop(self.drain).await;

@@ -1,13 +1,10 @@
 //! Owns the order in which the parts start.
 //! Must not know: what the parts do.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use slog::{Logger, info, o};
+use tokio_util::sync::CancellationToken;
 
 use super::{Running, StartError};
 use crate::{
@@ -78,9 +75,9 @@ pub async fn start_at(
     } else {
         None
     };
-    let ready = Arc::new(AtomicBool::new(true));
+    let stopping = CancellationToken::new();
     let api = if role.serves() {
-        Some(start_api(config, &store, &metrics, &ready, log).await?)
+        Some(start_api(config, &store, &metrics, &stopping, log).await?)
     } else {
         None
     };
@@ -90,7 +87,7 @@ pub async fn start_at(
     };
     announce(config, role, api.as_ref(), log);
     Ok(Running {
-        ready,
+        stopping,
         api,
         runner,
         reconciler,
@@ -139,7 +136,7 @@ async fn start_api(
     config: &Config,
     store: &Store,
     metrics: &Metrics,
-    ready: &Arc<AtomicBool>,
+    stopping: &CancellationToken,
     log: &Logger,
 ) -> Result<ApiServer, StartError> {
     let tokens = config.api_tokens.iter().map(Secret::expose);
@@ -157,7 +154,7 @@ async fn start_api(
             config.validation_mode,
         )?),
         metrics: metrics.clone(),
-        ready: Arc::clone(ready),
+        stopping: stopping.clone(),
     };
     Ok(api::serve(settings, parts, log).await?)
 }

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
-    flags::ConfigFlags, jobs::JobsCommand, output::Format, settings::ConfigCommand,
-    specs::SpecCommand, users::UsersCommand,
+    events::EventsCommand, flags::ConfigFlags, jobs::JobsCommand, output::Format,
+    settings::ConfigCommand, specs::SpecCommand, users::UsersCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -21,7 +21,7 @@ Examples:
   lockstep config show                          what is configured, and where
 Settings are flags, environment variables or keys of a file; `lockstep --help` lists them.
 Exit codes: 0 done, 1 no or failed, 2 wrong arguments or configuration, 3 not found, 4 not authorised, 5 conflict,
-69 server unreachable, 74 input or output failed, 75 try again later, 78 database or environment unusable.";
+6 not ended in time, 69 server unreachable, 74 input or output failed, 75 try again later, 78 database or environment unusable.";
 
 /// Users and durable background jobs behind one `OpenAPI` document.
 #[derive(Debug, Parser)]
@@ -54,6 +54,17 @@ pub(super) enum Command {
         at: At,
         #[command(subcommand)]
         command: JobsCommand,
+    },
+    /// Read or follow the log of what happens to jobs.
+    #[command(
+        after_help = "Examples:\n  lockstep events --follow\n  lockstep events --job-type data_export -o json\n  \
+                      lockstep events --after 17-0 --follow -o json | my-program\nWith -o json, an event is a line."
+    )]
+    Events {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        command: EventsCommand,
     },
     /// Inspect and change users.
     Users {

@@ -1,17 +1,19 @@
 //! Owns operating on the database itself, by the same rules as over HTTP.
 //! Must not know: how the outcome is shown.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use slog::Logger;
 
-use super::{Failure, target::Target};
+use super::{Failure, target::Target, wait};
 use crate::{
     clock::SystemClock,
     config::Config,
-    contract::{self, types, wire},
-    model::{Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter},
+    contract::{self, types, wire, wire_events},
+    model::{
+        EventFilter, EventsFrom, Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter,
+    },
     processors::user_created::job_for,
     queue::new_job,
     store::{Store, StoreConfig},
@@ -91,6 +93,26 @@ impl Target for Database {
         let runs = self.store.job_attempts(number(id)?, BATCH).await;
         let runs = runs.map_err(|error| Failure::of_store(error, &job(id)))?;
         Ok(runs.iter().map(wire::attempt).collect::<Result<_, _>>()?)
+    }
+
+    async fn job_wait(&self, id: u64, limit: Option<Duration>) -> Result<types::Job, Failure> {
+        let row = number(id)?;
+        wait::until_end(self.store(), row, limit)
+            .await
+            .map_err(|error| Failure::of_store(error, &job(id)))?;
+        self.job(id).await
+    }
+
+    async fn events(
+        &self,
+        from: EventsFrom,
+        filter: &EventFilter,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<types::JobEvents, Failure> {
+        let page = wait::for_events(self.store(), from, filter, limit, wait).await;
+        let page = page.map_err(|error| Failure::of_store(error, "events"))?;
+        Ok(wire_events::page(&page)?)
     }
 
     async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {

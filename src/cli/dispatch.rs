@@ -10,6 +10,7 @@ use super::{
     Failure, Format, Output,
     arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments, ServeArguments},
     database::Database,
+    events::EventsCommand,
     health,
     jobs::JobsCommand,
     maintenance,
@@ -70,6 +71,9 @@ fn dispatch(
             block_on(health::run(server, &context.config()?, output))
         }
         Some(Command::Jobs { at, command }) => context.operate(&at, Work::Jobs(command), output),
+        Some(Command::Events { at, command }) => {
+            context.operate(&at, Work::Events(command), output)
+        }
         Some(Command::Users { at, command }) => context.operate(&at, Work::Users(command), output),
         Some(Command::Migrate { command, .. }) => {
             let command = command.unwrap_or(MigrateCommand::Status);
@@ -86,6 +90,7 @@ fn dispatch(
 /// What an operator wants done.
 enum Work {
     Jobs(JobsCommand),
+    Events(EventsCommand),
     Users(UsersCommand),
 }
 
@@ -101,6 +106,7 @@ impl Work {
     async fn run(self, target: &impl Target, output: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Jobs(command) => command.run(target, output).await,
+            Self::Events(command) => command.run(target, output).await,
             Self::Users(command) => command.run(target, output).await,
         }
     }
@@ -175,7 +181,9 @@ impl Context<'_> {
 impl Arguments {
     fn format(&self) -> Format {
         match &self.command {
-            Some(Command::Jobs { at, .. } | Command::Users { at, .. }) => at.form.output,
+            Some(
+                Command::Jobs { at, .. } | Command::Events { at, .. } | Command::Users { at, .. },
+            ) => at.form.output,
             Some(
                 Command::Migrate { form, .. }
                 | Command::Spec { form, .. }

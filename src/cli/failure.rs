@@ -27,6 +27,9 @@ pub enum Failure {
     Unauthorized(String),
     #[error("{0}")]
     Conflict(String),
+    /// What was waited for has not come in time.
+    #[error("{0}")]
+    NotYet(String),
     #[error("{0}")]
     Unreachable(String),
     /// Worth another try.
@@ -55,6 +58,7 @@ impl Failure {
             Self::NotFound(_) => 3,
             Self::Unauthorized(_) => 4,
             Self::Conflict(_) => 5,
+            Self::NotYet(_) => 6,
             Self::Unreachable(_) => 69,
             // Whoever read our output has seen enough, as with `| head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,

@@ -1,7 +1,7 @@
 //! Owns `lockstep jobs`.
 //! Must not know: whether a database or a server does the work.
 
-use std::{io::Read, path::Path};
+use std::{io::Read, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -47,6 +47,17 @@ pub(super) enum JobsCommand {
     Enqueue(Enqueue),
     /// Cancel a job. A running one is asked to stop.
     Cancel { id: u64 },
+    /// Wait until a job has ended.
+    #[command(
+        after_help = "Exit codes: 0 it is completed, 1 it failed or was cancelled, 6 it has not ended in time.\n\
+                      Example:\n  lockstep jobs wait 7 --timeout 60 -o json"
+    )]
+    Wait {
+        id: u64,
+        /// Longest wait, in seconds; as long as it takes when left out.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
     /// Run a failed or cancelled job again.
     Retry { id: u64 },
     /// Delete a job and its history. A running one must be cancelled first.
@@ -155,6 +166,10 @@ impl JobsCommand {
                 };
                 done(output, &job, what)
             }
+            Self::Wait { id, timeout } => {
+                let limit = timeout.map(Duration::from_secs);
+                wait(&target.job_wait(id, limit).await?, output)
+            }
             Self::Retry { id } => done(output, &target.job_retry(id).await?, "pending again"),
             Self::Delete { id } => {
                 target.job_delete(id).await?;
@@ -169,6 +184,20 @@ impl JobsCommand {
 
 fn done(output: &mut Output, job: &types::Job, what: &str) -> Result<(), Failure> {
     output.show(job, |job| sentence(&format!("job {} {what}", job.id)))
+}
+
+/// The job goes to stdout, what is wrong with it to stderr.
+fn wait(job: &types::Job, output: &mut Output) -> Result<(), Failure> {
+    let status = job.status;
+    done(output, job, &format!("is {status}"))?;
+    let error = job.error_message.as_deref().map_or("", String::as_str);
+    match status {
+        types::JobStatus::Completed => Ok(()),
+        types::JobStatus::Failed | types::JobStatus::Cancelled => {
+            Err(Failure::No(format!("job {} is {status}: {error}", job.id)))
+        }
+        _ => Err(Failure::NotYet(format!("job {} has not ended", job.id))),
+    }
 }
 
 fn sentence(text: &str) -> super::Rows {

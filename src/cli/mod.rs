@@ -4,6 +4,7 @@
 mod arguments;
 mod database;
 mod dispatch;
+mod events;
 mod failure;
 mod flags;
 mod health;
@@ -17,6 +18,7 @@ mod settings;
 mod specs;
 mod target;
 mod users;
+mod wait;
 
 pub use dispatch::run;
 pub use failure::Failure;

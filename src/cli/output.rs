@@ -65,6 +65,20 @@ impl Output {
         self.text(&text)
     }
 
+    /// One of many that come one after the other: a line of JSON, or the line that `line` makes.
+    pub fn line<T: Serialize>(
+        &mut self,
+        value: &T,
+        line: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Json => serde_json::to_string(value)
+                .map_err(|error| Failure::Internal("cannot write JSON", Box::new(error)))?,
+            Format::Table => tame(&line(value)),
+        };
+        self.text(&text)
+    }
+
     /// Text as it is, ended by a line break.
     pub fn text(&mut self, text: &str) -> Result<(), Failure> {
         let line_break = if text.ends_with('\n') { "" } else { "\n" };

@@ -1,7 +1,10 @@
 //! Owns operating on a running server, through the generated client.
 //! Must not know: how the outcome is shown.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::{Duration, Instant},
+};
 
 use lockstep_client::{Client, ConnectError, Lockstep};
 use serde::de::DeserializeOwned;
@@ -11,11 +14,14 @@ use super::{Failure, target::Target};
 use crate::{
     config::Secret,
     contract::{types, wire},
-    model::{Fault, JobFilter, JobStatus, UserFilter},
+    model::{EventFilter, EventsFrom, Fault, JobFilter, JobStatus, UserFilter},
 };
 
 /// Most items on a page, by the contract.
 const PAGE: u32 = 1_000;
+
+/// Longest wait of one request.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// A server that answers over HTTP.
 pub(super) struct Server {
@@ -86,6 +92,50 @@ impl Target for Server {
         answer
             .map(|answer| answer.into_inner().items)
             .map_err(|error| Failure::of_server(error, &job(id)))
+    }
+
+    async fn job_wait(&self, id: u64, limit: Option<Duration>) -> Result<types::Job, Failure> {
+        let began = Instant::now();
+        loop {
+            let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
+            let request = self.client.get_job().id(number(id)?);
+            let answer = request.wait_seconds(seconds(left)).send().await;
+            let job = answer
+                .map(lockstep_client::ResponseValue::into_inner)
+                .map_err(|error| Failure::of_server(error, &job(id)))?;
+            let over = limit.is_some_and(|limit| began.elapsed() >= limit);
+            if over || has_ended(job.status) {
+                return Ok(job);
+            }
+        }
+    }
+
+    async fn events(
+        &self,
+        from: EventsFrom,
+        filter: &EventFilter,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<types::JobEvents, Failure> {
+        let mut request = self.client.list_events().wait_seconds(seconds(Some(wait)));
+        if let Some(limit) = NonZeroU32::new(limit) {
+            request = request.limit(limit);
+        }
+        match from {
+            EventsFrom::Oldest => {}
+            EventsFrom::Now => request = request.after("now"),
+            EventsFrom::After(cursor) => request = request.after(cursor.to_string()),
+        }
+        if let Some(job_type) = &filter.job_type {
+            request = request.job_type(job_type.as_str());
+        }
+        if let Some(id) = filter.job_id {
+            request = request.job_id(types::JobId(number(id.unsigned_abs())?));
+        }
+        let answer = request.send().await;
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, "events"))
     }
 
     async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {
@@ -206,6 +256,17 @@ fn page(limit: u32, so_far: usize) -> Option<NonZeroU32> {
 
 fn number(id: u64) -> Result<NonZeroU64, Failure> {
     NonZeroU64::new(id).ok_or_else(|| Failure::Usage("ids begin at 1".to_owned()))
+}
+
+const fn has_ended(status: types::JobStatus) -> bool {
+    use types::JobStatus::{Cancelled, Completed, Failed};
+    matches!(status, Completed | Failed | Cancelled)
+}
+
+/// What one request waits: less than the client does for its answer.
+fn seconds(left: Option<Duration>) -> u32 {
+    let left = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
+    u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(0)
 }
 
 /// The types check bounds as they read, and name the rule, not the value.

@@ -1,12 +1,14 @@
 //! Owns what an operator can do with users and jobs, whether a database or a server does it.
 //! Must not know: which of the two does it, or how the outcome is shown.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Failure;
 use crate::{
     contract::types,
-    model::{JobFilter, JobStatus, UserFilter},
+    model::{EventFilter, EventsFrom, JobFilter, JobStatus, UserFilter},
 };
 
 /// A database or a server. Lists are newest first.
@@ -15,6 +17,16 @@ pub(super) trait Target {
     async fn jobs(&self, filter: JobFilter, limit: u32) -> Result<Vec<types::Job>, Failure>;
     async fn job(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_attempts(&self, id: u64) -> Result<Vec<types::JobAttempt>, Failure>;
+    /// The job when it has ended, or as it is after `limit`.
+    async fn job_wait(&self, id: u64, limit: Option<Duration>) -> Result<types::Job, Failure>;
+    /// A part of the log. When it is empty, the answer comes with the first event, or after `wait`.
+    async fn events(
+        &self,
+        from: EventsFrom,
+        filter: &EventFilter,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<types::JobEvents, Failure>;
     /// `body` is what `POST /jobs` takes.
     async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure>;
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;

@@ -6,6 +6,7 @@
 mod document;
 mod options;
 pub mod wire;
+pub mod wire_events;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,

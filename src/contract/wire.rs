@@ -283,7 +283,7 @@ fn payload(job_type: &str, text: &str) -> Result<Map<String, Value>, WireError> 
     Ok(serde_json::from_value(payload)?)
 }
 
-fn id(id: i64) -> Result<NonZeroU64, WireError> {
+pub(super) fn id(id: i64) -> Result<NonZeroU64, WireError> {
     Ok(NonZeroU64::try_from(u64::try_from(id)?)?)
 }
 

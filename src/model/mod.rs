@@ -4,6 +4,7 @@
 mod control;
 mod counts;
 mod enqueue;
+mod event;
 mod fault;
 mod group;
 mod job;
@@ -15,6 +16,7 @@ mod user;
 pub use control::{Control, ControlKind, ControlLimits, Pause};
 pub use counts::{JobCounts, JobTypeCounts};
 pub use enqueue::{EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
+pub use event::{EventCursor, EventFilter, EventPage, EventsFrom, JobEvent, NoCursor};
 pub use fault::Fault;
 pub use group::{JobGroup, NewGroup, NewItem, order};
 pub use job::{Job, JobFilter, JobStatus, UnknownJobStatus};

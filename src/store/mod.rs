@@ -7,6 +7,7 @@
 
 mod controls;
 mod error;
+mod events;
 mod groups;
 mod jobs;
 mod once;
@@ -29,7 +30,7 @@ pub use requests::{
     Claim, Claims, DryRun, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
     UserCreated,
 };
-pub use wake::Wakeups;
+pub use wake::{Changes, Wakeups};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +72,11 @@ impl Store {
     /// Changes from now on: jobs that may be claimable, due, or to be stopped.
     pub fn subscribe(&self) -> Wakeups {
         self.engine.subscribe()
+    }
+
+    /// Commits from now on that move jobs, of whichever process. Those of others are seen within 50 ms.
+    pub fn changes(&self) -> Changes {
+        self.engine.changes()
     }
 
     /// A consistent, checked copy, taken while everything runs. `target` must not exist. Answers its bytes.

@@ -23,9 +23,13 @@ const BUSY: Duration = Duration::from_millis(50);
 /// Between two looks while nothing happens. Bounds how long a lost hint can delay a job.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// The same while somebody waits for what becomes of jobs: no hint tells of those that end.
+const WATCHED: Duration = Duration::from_millis(50);
+
 /// The background thread. It ends when this is dropped.
 pub(super) struct Background {
-    stop: Option<Sender<()>>,
+    /// Dropped to end the thread; sent through to have it look now.
+    look: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,38 +38,47 @@ impl Background {
         let mut conn = open_reader(path)?;
         // A checkpoint writes to the file, which `query_only` would refuse; nothing else here writes.
         conn.batch_execute("PRAGMA query_only = OFF; PRAGMA synchronous = FULL")?;
-        let (stop, stopped) = channel();
+        let (look, looks) = channel();
         let log = log.clone();
         let thread = thread::Builder::new()
             .name("lockstep-checkpoint".to_owned())
-            .spawn(move || watch(&mut conn, &wake, &stopped, &log))
+            .spawn(move || watch(&mut conn, &wake, &looks, &log))
             .map_err(|error| StoreError::Internal(Box::new(error)))?;
         Ok(Self {
-            stop: Some(stop),
+            look: Some(look),
             thread: Some(thread),
         })
+    }
+
+    /// Looks now, and at its pace for those who wait.
+    pub(super) fn look(&self) {
+        if let Some(look) = &self.look {
+            let _ = look.send(());
+        }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.look.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn watch(conn: &mut SqliteConnection, wake: &Wake, stopped: &Receiver<()>, log: &Logger) {
+fn watch(conn: &mut SqliteConnection, wake: &Wake, looks: &Receiver<()>, log: &Logger) {
     let mut seen = 0;
     let mut pause = BUSY;
-    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+    while looks.recv_timeout(pause) != Err(RecvTimeoutError::Disconnected) {
+        let longest = if wake.is_watched() { WATCHED } else { IDLE };
         match sql::<BigInt>("PRAGMA data_version").get_result::<i64>(conn) {
-            Ok(version) if version == seen => pause = IDLE.min(pause * 2),
+            Ok(version) if version == seen => pause = longest.min(pause * 2),
             Ok(version) => {
                 seen = version;
                 pause = BUSY;
                 wake.hint();
+                wake.moved();
                 // PASSIVE waits for nobody: what a reader still needs stays for the next time.
                 if let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
                     warn!(log, "checkpoint failed"; "error" => %error);

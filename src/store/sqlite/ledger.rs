@@ -29,6 +29,10 @@ struct Move {
 pub(super) struct Mark(usize);
 
 impl Ledger {
+    pub(super) fn is_empty(&self) -> bool {
+        self.moves.is_empty()
+    }
+
     pub(super) fn mark(&self) -> Mark {
         Mark(self.moves.len())
     }

@@ -10,6 +10,7 @@ mod connection;
 mod controls;
 mod counts;
 mod enqueue;
+mod events;
 mod files;
 mod gates;
 mod groups;
@@ -52,7 +53,7 @@ use self::{
 };
 use super::{
     StoreConfig, StoreError,
-    wake::{Wake, Wakeups},
+    wake::{Changes, Wake, Wakeups},
 };
 use crate::{clock::Clock, model::JobPolicy};
 
@@ -131,6 +132,15 @@ impl Sqlite {
 
     pub(super) fn subscribe(&self) -> Wakeups {
         self.wake.subscribe()
+    }
+
+    pub(super) fn changes(&self) -> Changes {
+        let changes = self.wake.watch();
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((background, _)) = threads.as_ref() {
+            background.look();
+        }
+        changes
     }
 
     async fn write<F, T>(&self, work: F) -> Result<T, StoreError>

@@ -169,16 +169,21 @@ impl Committer {
 
     /// One transaction for the whole batch: all of it is durable before the first caller is answered.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
-        let mut wake = false;
-        let committed = self.transaction(batch, &mut wake);
+        let (mut wake, mut moved) = (false, false);
+        let committed = self.transaction(batch, &mut wake, &mut moved);
         if let Err(error) = &committed {
             self.ledger = Ledger::default();
             self.controls.forget();
             error!(self.log, "commit failed"; "units" => batch.len(), "error" => %error);
             // Also when BEGIN failed and there is nothing to roll back.
             let _ = self.conn.batch_execute("ROLLBACK");
-        } else if wake {
-            self.wake.committed();
+        } else {
+            if wake {
+                self.wake.committed();
+            }
+            if moved {
+                self.wake.moved();
+            }
         }
         let failure = committed.err().map(|error| {
             let text = error.to_string();
@@ -193,6 +198,7 @@ impl Committer {
         &mut self,
         batch: &mut [Box<dyn Unit>],
         wake: &mut bool,
+        moved: &mut bool,
     ) -> Result<(), diesel::result::Error> {
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
         self.controls.refresh(&mut self.conn)?;
@@ -223,6 +229,7 @@ impl Committer {
                 self.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
             }
         }
+        *moved = !self.ledger.is_empty();
         self.ledger.flush(&mut self.conn, micros(now))?;
         self.conn.batch_execute("COMMIT")
     }

@@ -9,12 +9,19 @@ mod tests;
 use std::{
     path::Path,
     sync::{Arc, Mutex, Once, PoisonError, Weak},
+    time::Duration,
 };
 
 use slog::{Logger, warn};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use socket::{Folder, Inbox, Peers};
+
+/// Between two tellings of a change: whoever waits asks the database at most that often.
+const SETTLING: Duration = Duration::from_millis(20);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +30,8 @@ pub(in crate::store) struct Wake(Arc<Shared>);
 struct Shared {
     folder: Folder,
     changes: watch::Sender<u64>,
+    /// Every commit that moved jobs, whether or not there is anything to claim.
+    transitions: watch::Sender<u64>,
     peers: Mutex<Peers>,
     /// Bound while anybody in this process subscribes.
     inbox: Mutex<Weak<Inbox>>,
@@ -38,6 +47,7 @@ impl Wake {
             peers: Mutex::new(Peers::new(folder.clone())),
             folder,
             changes: watch::Sender::new(0),
+            transitions: watch::Sender::new(0),
             inbox: Mutex::default(),
             warned: Once::new(),
             log: log.clone(),
@@ -56,6 +66,29 @@ impl Wake {
         self.0
             .changes
             .send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    /// After a commit that moved jobs, of this process or perhaps of another.
+    pub(in crate::store) fn moved(&self) {
+        if self.is_watched() {
+            self.0
+                .transitions
+                .send_modify(|moves| *moves = moves.wrapping_add(1));
+        }
+    }
+
+    /// Whether anybody waits for what happens to jobs.
+    pub(in crate::store) fn is_watched(&self) -> bool {
+        self.0.transitions.receiver_count() > 0
+    }
+
+    /// From now on, every commit that moves jobs is seen by [`Changes::changed`].
+    pub(in crate::store) fn watch(&self) -> Changes {
+        Changes {
+            moves: self.0.transitions.subscribe(),
+            last: None,
+            seen: false,
+        }
     }
 
     /// From now on, every change is seen by [`Wakeups::changed`].
@@ -105,6 +138,33 @@ impl Wakeups {
         if self.changes.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Waits for commits that moved jobs.
+#[derive(Debug)]
+pub struct Changes {
+    moves: watch::Receiver<u64>,
+    last: Option<Instant>,
+    /// Seen, and not told yet.
+    seen: bool,
+}
+
+impl Changes {
+    /// Returns when jobs may have moved since the last call (the first: since the subscription), but not more often than
+    /// every 20 ms: query after subscribing, then wait. Cancel-safe. Waits for ever once the store is closed.
+    pub async fn changed(&mut self) {
+        if !self.seen && self.moves.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.seen = true;
+        if let Some(last) = self.last {
+            sleep_until(last + SETTLING).await;
+        }
+        // What came meanwhile is told with it.
+        self.moves.mark_unchanged();
+        self.seen = false;
+        self.last = Some(Instant::now());
     }
 }
 

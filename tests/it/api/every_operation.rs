@@ -179,6 +179,8 @@ async fn jobs(client: &Client) {
         .unwrap();
     assert_eq!(page.items.len(), 2);
     client.delete_job().id(id).send().await.unwrap();
+    let log = client.list_events().after("now").send().await.unwrap();
+    assert!(log.items.is_empty() && !log.more);
     let stats = client.get_job_stats().send().await.unwrap();
     // One per typed operation, and the user's own.
     assert_eq!(stats.total.pending, 5);

@@ -8,3 +8,4 @@ mod health; // the seed's answers
 mod jobs; // enqueueing, lists, states
 mod pages; // lists in pages, their tokens
 mod users; // users, their versions
+mod waiting; // for a job's end, for events, as a stream

@@ -4,6 +4,7 @@
 //! [`Database`]: crate::support::database::Database
 
 mod claims; // leases, order, heartbeats, two stores on one file
+mod events; // the log of transitions
 mod expiry; // jobs that nobody wants any more
 mod files; // refused files, settings, backup, migrations
 mod model; // random steps against a small model

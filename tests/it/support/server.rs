@@ -1,12 +1,6 @@
 //! Owns real servers for tests: port 0, a database of their own, gone with the test.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use lockstep::{
     api::{ApiConfig, ApiServer, Parts, serve},
@@ -18,6 +12,7 @@ use lockstep_client::{Client, Lockstep};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use slog::Logger;
+use tokio_util::sync::CancellationToken;
 
 use super::database::Database;
 
@@ -25,7 +20,7 @@ use super::database::Database;
 pub(crate) struct TestServer {
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
-    ready: Arc<AtomicBool>,
+    stopping: CancellationToken,
     server: ApiServer,
     http: reqwest::Client,
 }
@@ -40,7 +35,7 @@ impl TestServer {
     pub(crate) async fn start_with(mode: Mode, change: impl FnOnce(&mut ApiConfig)) -> Self {
         let database = Database::new().await;
         let metrics = Metrics::default();
-        let ready = Arc::new(AtomicBool::new(true));
+        let stopping = CancellationToken::new();
         let mut config = ApiConfig {
             bind: ([127, 0, 0, 1], 0).into(),
             tokens: Vec::new(),
@@ -53,13 +48,13 @@ impl TestServer {
             store: database.store.clone(),
             validator: Arc::new(Validator::new(contract::document(), mode).unwrap()),
             metrics: metrics.clone(),
-            ready: Arc::clone(&ready),
+            stopping: stopping.clone(),
         };
         let log = Logger::root(slog::Discard, slog::o!());
         Self {
             database,
             metrics,
-            ready,
+            stopping,
             server: serve(config, parts, &log).await.unwrap(),
             http: reqwest::Client::new(),
         }
@@ -100,7 +95,7 @@ impl TestServer {
 
     /// What a stopping program does first.
     pub(crate) fn stop_traffic(&self) {
-        self.ready.store(false, Ordering::Relaxed);
+        self.stopping.cancel();
     }
 
     /// Closes everything. The database's counters must be right.
