@@ -3,6 +3,7 @@
 mod access; // tokens, rate limits, CORS, what is served beside the contract
 mod bodies; // sizes, encodings, content types, hostile bodies, the three modes
 mod connections; // requests that never end, and a stop that does
+mod enqueue; // options, dry runs, unique keys, idempotency keys, dependencies
 mod every_operation; // each operation of the contract, by the generated client
 mod health; // the seed's answers
 mod jobs; // enqueueing, lists, states
