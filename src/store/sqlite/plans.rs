@@ -6,7 +6,7 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
 
-use super::{claim, maintenance, migrate, retention, settle, users};
+use super::{claim, gates, held, maintenance, migrate, retention, settle, unique, users};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -53,6 +53,24 @@ fn hot_statements_use_their_index() {
         (retention::DELETE, by_id),
         (retention::OLDEST_EVENTS, "SCAN job_events"),
         (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
+        (claim::PUT_ASIDE, by_id),
+        (held::ANY_HELD, "INDEX job_queue_held"),
+        (held::NEXT_GATE, "INDEX job_queue_held (held_by>? AND held_by<?)"),
+        (held::LET_THROUGH, "INDEX job_queue_held (held_by=?)"),
+        (
+            gates::RUNNING_WITH_KEY,
+            "INDEX job_queue_keyed (concurrency_key=?)",
+        ),
+        (gates::REFILLED, "INDEX rate_buckets_ready (ready_at<?)"),
+        (
+            unique::RELEASE,
+            "SEARCH unique_locks USING PRIMARY KEY (unique_key=?)",
+        ),
+        (
+            maintenance::EXPIRING,
+            "INDEX job_queue_expiring (expires_at<?)",
+        ),
+        (maintenance::NEXT_EXPIRY, "INDEX job_queue_expiring"),
         (owed.as_str(), "INDEX users_without_job"),
         (dead, "INDEX job_queue_failed"),
     ];
