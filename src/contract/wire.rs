@@ -189,6 +189,7 @@ pub fn attempt(attempt: &JobAttempt) -> Result<types::JobAttempt, WireError> {
         finished_at: attempt.finished_at,
         outcome: attempt.outcome.map(outcome),
         error: text(attempt.error.as_deref().map(shortened))?,
+        log: super::wire_events::log(&attempt.log)?,
     })
 }
 

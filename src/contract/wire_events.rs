@@ -1,11 +1,11 @@
-//! Owns showing events as the contract's wire types.
+//! Owns showing what happens to jobs as the contract's wire types: events, and the lines of a run.
 //! Must not know: who asks.
 
 use super::{
     types,
     wire::{self, WireError},
 };
-use crate::model::{EventCursor, EventPage, JobEvent};
+use crate::model::{EventCursor, EventPage, JobEvent, LogLine};
 
 /// A part of the log.
 pub fn page(page: &EventPage) -> Result<types::JobEvents, WireError> {
@@ -31,4 +31,15 @@ pub fn event(cursor: EventCursor, event: &JobEvent) -> Result<types::JobEvent, W
         from: event.from.map(wire::status),
         to: event.to.map(wire::status),
     })
+}
+
+/// What a run wrote down.
+pub fn log(lines: &[LogLine]) -> Result<Vec<types::JobLogLine>, WireError> {
+    let line = |line: &LogLine| {
+        Ok(types::JobLogLine {
+            at: line.at,
+            message: line.message.parse()?,
+        })
+    };
+    lines.iter().map(line).collect()
 }

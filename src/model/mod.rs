@@ -22,7 +22,8 @@ pub use group::{JobGroup, NewGroup, NewItem, order};
 pub use job::{Job, JobFilter, JobStatus, UnknownJobStatus};
 pub use policy::{Backoff, BackoffKind, JobLimits, JobPolicy, Rate, UniquePolicy};
 pub use run::{
-    AttemptOutcome, ClaimedJob, JobAttempt, LeaseState, LeaseToken, Settled, Settlement,
+    AttemptOutcome, ClaimedJob, JobAttempt, JobReport, LeaseState, LeaseToken, LogLine, Settled,
+    Settlement,
 };
 pub use schedule::{
     Misfire, NewSchedule, PlannedTick, Schedule, ScheduleChange, ScheduleOutcome, ScheduleRun,

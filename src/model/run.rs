@@ -128,4 +128,24 @@ pub struct JobAttempt {
     pub finished_at: Option<DateTime<Utc>>,
     pub outcome: Option<AttemptOutcome>,
     pub error: Option<String>,
+    /// What it wrote down. Of the newest runs only.
+    pub log: Vec<LogLine>,
+}
+
+/// A line that a run wrote down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub at: DateTime<Utc>,
+    pub message: String,
+}
+
+/// What a run says of itself while it runs. What is `None` stays as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobReport {
+    /// JSON object, as text.
+    pub progress: Option<String>,
+    /// JSON object, as text.
+    pub checkpoint: Option<String>,
+    /// Added to what the run has written down.
+    pub log: Vec<LogLine>,
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! Runner::start ─┬─ control      one task that owns all state: claims, starts runs, stops
 //!                │    ├─ leases  heartbeats; a lost lease stops its run
-//!                │    ├─ run     one run on the processors' runtime: deadline, panic, stop
+//!                │    ├─ run     one run on the processors' runtime: deadline, panic, stop, reports
 //!                │    └─ settle  outcomes to the store, in batches, until it has answered
 //!                └─ maintenance  promotes due jobs, takes back lost ones, statistics
 //! ```
@@ -22,6 +22,7 @@ mod outcome;
 mod payload;
 mod processor;
 mod registry;
+mod reports;
 mod run;
 mod runner;
 pub mod schedule;
@@ -35,4 +36,5 @@ pub use options::{EnqueueOptions, MAX_AFTER, MAX_METADATA_BYTES, MAX_TAG_CHARS, 
 pub use outcome::MAX_ERROR_CHARS;
 pub use processor::{JobContext, JobError, JobType, Processor};
 pub use registry::{MAX_RESULT_BYTES, Registry};
+pub use reports::{MAX_CHECKPOINT_BYTES, MAX_LINE_CHARS, MAX_LOG_LINES};
 pub use runner::{Runner, RunnerConfig, RunnerHandle};

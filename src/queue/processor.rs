@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use slog::Logger;
 use tokio_util::sync::CancellationToken;
 
+use super::reports::Reports;
 use crate::model::JobPolicy;
 
 /// A job type that the contract declares. Implemented by generated markers only.
@@ -49,6 +50,42 @@ pub struct JobContext {
     pub log: Logger,
     /// Cancelled when the run should end early: somebody cancelled the job, its lease was lost, or the worker stops.
     pub stop: CancellationToken,
+    pub(super) reports: Reports,
+}
+
+impl JobContext {
+    /// Says how far the run is, in percent and in a few words. Never waits: it is written at most once a second, and the
+    /// last one before the outcome. The job keeps it, over retries too.
+    pub fn progress(&self, percent: f64, message: &str) {
+        self.reports.progress(percent, message);
+    }
+
+    /// Writes a line into the run's log, for people. Never waits. At most 200 lines of 1,000 characters are kept of one
+    /// run, and how many were not.
+    pub fn log_line(&self, message: &str) {
+        self.reports.log_line(message);
+    }
+
+    /// Stores where a later run of the job can go on, in place of what was stored before. A JSON object of at most 64 KB.
+    /// On disk when it returns.
+    ///
+    /// # Errors
+    /// [`JobError::Stopped`] when the lease was lost: nothing was stored, and the run should end, as `?` does.
+    pub async fn checkpoint<T: Serialize + Sync>(&self, place: &T) -> Result<(), JobError> {
+        let text = serde_json::to_string(place)
+            .map_err(|source| JobError::fail("failed to serialise the checkpoint", source))?;
+        self.reports.checkpoint(text).await
+    }
+
+    /// What the last [`JobContext::checkpoint`] of an earlier run stored.
+    ///
+    /// # Errors
+    /// It is not a `T`: it may be of an older version of the program. To begin anew, take `unwrap_or_default`.
+    pub fn last_checkpoint<T: DeserializeOwned>(&self) -> Result<Option<T>, JobError> {
+        let stored = self.reports.last_checkpoint().map(serde_json::from_str);
+        let stored = stored.transpose();
+        stored.map_err(|source| JobError::fail("the checkpoint cannot be read", source))
+    }
 }
 
 /// Why a run did not complete. What the processor answers decides what happens to the job.

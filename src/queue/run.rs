@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{JobContext, outcome::RunEnd, runner::Runner};
+use super::{JobContext, outcome::RunEnd, reports::Reports, runner::Runner};
 use crate::model::ClaimedJob;
 
 /// How a run is stopped from outside.
@@ -48,6 +48,7 @@ pub(super) async fn run(
     let Some(entry) = runner.registry.entry(&job.job_type) else {
         return RunEnd::NoProcessor;
     };
+    let reports = Reports::new(runner, job);
     let context = JobContext {
         job_id: job.id,
         attempt: job.attempt,
@@ -57,9 +58,11 @@ pub(super) async fn run(
             .log
             .new(o!("job_id" => job.id, "job_type" => entry.policy.job_type)),
         stop: brakes.stop.clone(),
+        reports: reports.clone(),
     };
+    let log = context.log.clone();
     let task = AbortOnDropHandle::new(processors.spawn(entry.run(context, payload)));
-    tokio::select! {
+    let end = tokio::select! {
         biased;
         ended = timeout(job.timeout, task) => match ended {
             Ok(Ok(Ok(result))) => RunEnd::Completed(result),
@@ -72,7 +75,10 @@ pub(super) async fn run(
             Err(_) => RunEnd::TimedOut,
         },
         () = brakes.pulled(runner.config.grace) => RunEnd::Dropped,
-    }
+        never = reports.keep_writing(&log) => match never {},
+    };
+    reports.finish(&log).await;
+    end
 }
 
 /// What `panic!` was given, if it was text.

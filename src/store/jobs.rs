@@ -7,8 +7,8 @@ use super::{
     Claim, Claims, Done, DryRun, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
 };
 use crate::model::{
-    Enqueued, Job, JobAttempt, JobFilter, JobStatus, JobTypeCounts, LeaseState, LeaseToken,
-    NewItem, NewJob, Settled, Settlement,
+    Enqueued, Job, JobAttempt, JobFilter, JobReport, JobStatus, JobTypeCounts, LeaseState,
+    LeaseToken, NewItem, NewJob, Settled, Settlement,
 };
 
 impl Store {
@@ -113,6 +113,16 @@ impl Store {
         lease: Duration,
     ) -> Result<Vec<LeaseState>, StoreError> {
         self.engine.job_heartbeat(leases, lease).await
+    }
+
+    /// Stores what a run says of itself. A token that is not the job's any more changes nothing.
+    pub async fn job_report(
+        &self,
+        id: i64,
+        token: LeaseToken,
+        report: JobReport,
+    ) -> Result<LeaseState, StoreError> {
+        self.engine.job_report(id, token, report).await
     }
 
     /// Ends runs; answers in the same order. A token that is not the job's any more changes nothing. A job that was asked to stop does not go back to wait: it is cancelled.

@@ -17,7 +17,7 @@ use self::{csv_file::CsvFile, file::Finished, json_file::JsonFile};
 use super::failure::{not_in_contract, store_failed};
 use crate::{
     contract::jobs,
-    model::User,
+    model::{User, UserFilter},
     queue::{JobContext, JobError, Processor},
     store::Store,
 };
@@ -51,6 +51,13 @@ impl DataExport {
     pub fn new(store: Store, config: ExportConfig) -> Self {
         Self { store, config }
     }
+
+    /// Number of the newest user: where the export ends, more or less.
+    async fn newest(&self) -> Result<i64, JobError> {
+        let newest = self.store.user_list(UserFilter::default(), None, 1).await;
+        let newest = newest.map_err(store_failed)?;
+        Ok(newest.first().map_or(0, |user| user.id))
+    }
 }
 
 impl Processor for DataExport {
@@ -64,6 +71,7 @@ impl Processor for DataExport {
         let folder = self.config.folder.clone();
         let mut files =
             on_disk(move || Files::create(&folder, context.job_id, &payload.formats)).await?;
+        let newest = self.newest().await?;
         let (mut last, mut users) = (0, 0);
         loop {
             if context.stop.is_cancelled() {
@@ -78,6 +86,7 @@ impl Processor for DataExport {
             last = user.id;
             users += i64::try_from(page.len()).map_err(not_in_contract("users"))?;
             files = on_disk(move || files.write(&page)).await?;
+            context.progress(percent(last, newest), &format!("{users} users"));
         }
         let finished = on_disk(move || files.finish()).await?;
         let files = finished
@@ -131,6 +140,11 @@ fn export_file(format: ExportFormat, file: &Finished, users: i64) -> Result<Expo
         bytes: i64::try_from(file.bytes).map_err(not_in_contract("bytes"))?,
         sha256: file.sha256.parse().map_err(not_in_contract("sha256"))?,
     })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage need not be exact")]
+fn percent(done: i64, all: i64) -> f64 {
+    100.0 * done as f64 / all.max(1) as f64
 }
 
 /// Off the processors' threads: a disk may be slow.

@@ -5,14 +5,17 @@ use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sqlite::SqliteConnection,
 };
 
-use super::{Sqlite, time::moment};
+use super::{Sqlite, reports::lines, time::moment};
 use crate::{
     model::{AttemptOutcome, JobAttempt, JobStatus},
     store::{
         StoreError,
-        schema::{job_attempts, job_queue},
+        schema::{job_attempts, job_logs, job_queue},
     },
 };
+
+/// Runs whose lines are shown: each may have 200 long ones.
+const LOGS: i64 = 20;
 
 impl Sqlite {
     pub(in crate::store) async fn job_attempts(
@@ -26,10 +29,31 @@ impl Sqlite {
             let mut attempts = newest(conn, id, ended)?;
             attempts.reverse();
             attempts.extend(running);
+            add_logs(conn, id, &mut attempts)?;
             Ok(attempts)
         })
         .await
     }
+}
+
+/// Adds what the newest runs wrote down.
+fn add_logs(
+    conn: &mut SqliteConnection,
+    id: i64,
+    attempts: &mut [JobAttempt],
+) -> Result<(), StoreError> {
+    let logs: Vec<(i32, String)> = job_logs::table
+        .filter(job_logs::job_id.eq(id))
+        .order(job_logs::number.desc())
+        .limit(LOGS)
+        .select((job_logs::number, job_logs::lines))
+        .load(conn)?;
+    for (number, text) in logs {
+        if let Some(run) = attempts.iter_mut().find(|run| run.number == number) {
+            run.log = lines(&text)?;
+        }
+    }
+    Ok(())
 }
 
 type Row = (i32, String, i64, i64, String, Option<String>);
@@ -68,6 +92,7 @@ fn newest(
                     finished_at: Some(moment(finished_at)),
                     outcome: Some(outcome),
                     error,
+                    log: Vec::new(),
                 })
             },
         )
@@ -94,6 +119,7 @@ fn running(conn: &mut SqliteConnection, id: i64) -> Result<Option<JobAttempt>, S
             finished_at: None,
             outcome: None,
             error: None,
+            log: Vec::new(),
         }),
     )
 }

@@ -25,6 +25,7 @@ mod mount;
 mod plans;
 mod profiles;
 mod readers;
+mod reports;
 mod retention;
 mod settle;
 mod statement;

@@ -6,7 +6,7 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
 
-use super::{claim, gates, held, maintenance, migrate, retention, settle, unique, users};
+use super::{claim, gates, held, maintenance, migrate, reports, retention, settle, unique, users};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -22,6 +22,18 @@ fn plan(conn: &mut SqliteConnection, query: &str) -> String {
     steps.into_iter().map(|step| step.detail + "\n").collect()
 }
 
+/// Statements that name their jobs.
+const BY_ID: [&str; 8] = [
+    claim::HEARTBEAT,
+    settle::NAMED,
+    reports::REPORT,
+    settle::END,
+    maintenance::MOVE,
+    retention::AGAIN,
+    retention::DELETE,
+    claim::PUT_ASIDE,
+];
+
 #[test]
 fn hot_statements_use_their_index() {
     let mut conn = SqliteConnection::establish(":memory:").unwrap();
@@ -32,30 +44,25 @@ fn hot_statements_use_their_index() {
     );
     let dead =
         "SELECT error_message FROM job_queue WHERE status = 'failed' ORDER BY id DESC LIMIT 9";
-    let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
     let hot = [
         (claim::CLAIM, "INDEX job_queue_pending (queue=?)"),
-        (claim::HEARTBEAT, by_id),
-        (settle::NAMED, by_id),
-        (settle::END, by_id),
         (
             maintenance::PROMOTE,
             "INDEX job_queue_waiting (scheduled_at<?)",
         ),
-        (maintenance::MOVE, by_id),
         (maintenance::NEXT_DUE, "INDEX job_queue_waiting"),
         (
             maintenance::EXPIRED,
             "INDEX job_queue_leases (lease_until<?)",
         ),
         (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
-        (retention::AGAIN, by_id),
-        (retention::DELETE, by_id),
         (retention::OLDEST_EVENTS, "SCAN job_events"),
         (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
-        (claim::PUT_ASIDE, by_id),
         (held::ANY_HELD, "INDEX job_queue_held"),
-        (held::NEXT_GATE, "INDEX job_queue_held (held_by>? AND held_by<?)"),
+        (
+            held::NEXT_GATE,
+            "INDEX job_queue_held (held_by>? AND held_by<?)",
+        ),
         (held::LET_THROUGH, "INDEX job_queue_held (held_by=?)"),
         (
             gates::RUNNING_WITH_KEY,
@@ -74,7 +81,8 @@ fn hot_statements_use_their_index() {
         (owed.as_str(), "INDEX users_without_job"),
         (dead, "INDEX job_queue_failed"),
     ];
-    for (query, expected) in hot {
+    let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
+    for (query, expected) in hot.into_iter().chain(BY_ID.map(|query| (query, by_id))) {
         let plan = plan(&mut conn, query);
         assert!(plan.contains(expected), "{query}\n{plan}");
         let walks = plan

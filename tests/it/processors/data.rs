@@ -134,6 +134,9 @@ async fn an_export_goes_through_all_pages() {
         .enqueue("data_export", &json!({"formats": ["csv"]}))
         .await;
     assert_eq!(world.result(id).await["files"][0]["users"], 2500);
+    let job = world.db.store.job_get(id).await.unwrap().unwrap();
+    let progress: Value = serde_json::from_str(&job.progress.unwrap()).unwrap();
+    assert_eq!(progress, json!({"percent": 100.0, "message": "2500 users"}));
     let path = world
         .folder
         .path()

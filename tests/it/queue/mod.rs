@@ -2,6 +2,7 @@
 //! loops runs in a started runner, and the tests wait for what it commits.
 
 mod outcomes; // what becomes of a job after each kind of run
+mod reports; // progress, checkpoints, lines
 mod running; // wake-ups, neighbours, cancelling, leases, two runners
 mod stopping;
 mod unavailable; // a database that nobody can write to for a while // drain, release, second stop
