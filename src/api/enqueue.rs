@@ -15,13 +15,10 @@ use super::{
     users::unknown,
 };
 use crate::{
-    contract::{
-        self, options_of, types,
-        wire::{self, WireError},
-    },
-    model::{EnqueueOutcome, Enqueued, Fault, Job, JobPolicy},
+    contract::{self, options_of, types, wire_enqueue},
+    model::{EnqueueOutcome, Enqueued, Fault, JobPolicy},
     queue::{self, EnqueueOptions, JobType},
-    store::{DryRun, StoreError},
+    store::StoreError,
 };
 
 /// An operation that declares a job type. Implemented by generated markers only.
@@ -113,10 +110,10 @@ impl Order<'_> {
         if dry_run {
             let outcome = context.store.job_dry_run(job).await;
             let would = outcome.map_err(|error| refused(error, place))?;
-            return Ok(found(&would_enqueue(&would)?));
+            return Ok(found(&wire_enqueue::would_enqueue(&would)?));
         }
         let answer = move |enqueued: &Enqueued| {
-            let job = wire::enqueued(enqueued)?;
+            let job = wire_enqueue::enqueued(enqueued)?;
             let answer = match enqueued.outcome {
                 EnqueueOutcome::Created => created(&job, &location(enqueued.job.id)),
                 EnqueueOutcome::Existing | EnqueueOutcome::Replaced => found(&job),
@@ -128,27 +125,6 @@ impl Order<'_> {
         });
         Ok(S::from(reply.await?))
     }
-}
-
-fn would_enqueue(would: &DryRun) -> Result<types::EnqueuedJob, WireError> {
-    let (outcome, job) = match would {
-        DryRun::Would(Enqueued { outcome, job }) => {
-            let outcome = match outcome {
-                EnqueueOutcome::Created => types::EnqueueOutcome::WouldCreate,
-                EnqueueOutcome::Existing => types::EnqueueOutcome::WouldReturn,
-                EnqueueOutcome::Replaced => types::EnqueueOutcome::WouldReplace,
-            };
-            (outcome, job.clone())
-        }
-        DryRun::WouldReject { holder, job } => {
-            let job = Job {
-                id: *holder,
-                ..job.clone()
-            };
-            (types::EnqueueOutcome::WouldReject, job)
-        }
-    };
-    wire::enqueue_answer(outcome, &job)
 }
 
 /// A refusal of the store that names a field says where in the request it is.

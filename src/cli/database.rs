@@ -10,7 +10,7 @@ use super::{Failure, target::Target, wait};
 use crate::{
     clock::SystemClock,
     config::Config,
-    contract::{self, types, wire, wire_events},
+    contract::{self, types, wire, wire_enqueue, wire_events},
     model::{
         EventFilter, EventsFrom, Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter,
     },
@@ -115,7 +115,7 @@ impl Target for Database {
         Ok(wire_events::page(&page)?)
     }
 
-    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {
+    async fn job_create(&self, body: Value, dry_run: bool) -> Result<types::EnqueuedJob, Failure> {
         let request: types::JobRequest = self.read("JobRequest", body)?;
         let policy = contract::policy(&request.job_type).ok_or_else(|| {
             Failure::invalid(&[Fault::new("/body/job_type", "is not a declared job type")])
@@ -125,9 +125,13 @@ impl Target for Database {
         let options = contract::options_of(&request);
         let job = new_job(policy, payload.to_string(), options);
         let job = job.map_err(|faults| Failure::invalid(&faults))?;
-        let stored = self.store.job_enqueue(job).await;
-        let stored = stored.map_err(|error| Failure::of_store(error, "job"))?;
-        Ok(wire::enqueued(&stored)?)
+        let refused = |error| Failure::of_store(error, "job");
+        if dry_run {
+            let would = self.store.job_dry_run(job).await.map_err(refused)?;
+            return Ok(wire_enqueue::would_enqueue(&would)?);
+        }
+        let stored = self.store.job_enqueue(job).await.map_err(refused)?;
+        Ok(wire_enqueue::enqueued(&stored)?)
     }
 
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure> {

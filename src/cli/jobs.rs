@@ -1,20 +1,16 @@
 //! Owns `lockstep jobs`.
 //! Must not know: whether a database or a server does the work.
 
-use std::{io::Read, path::Path, time::Duration};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use clap::Subcommand;
+use serde_json::json;
 
-use super::{Failure, Output, job_tables, target::Target};
+use super::{Failure, Output, enqueue::Enqueue, job_tables, target::Target};
 use crate::{
     contract::types,
     model::{JobFilter, JobStatus},
 };
-
-/// Longest payload that is read, in bytes.
-const MOST_BYTES: u64 = 100 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JobsCommand {
@@ -42,7 +38,8 @@ pub(super) enum JobsCommand {
     #[command(
         after_help = "Examples:\n  lockstep jobs enqueue data_analysis 'Monthly report' 5\n  \
                             lockstep jobs enqueue data_export --payload '{\"formats\":[\"csv\"]}'\n  \
-                            lockstep jobs enqueue email_notification --payload @mail.json --at 2030-01-01T08:00:00Z"
+                            lockstep jobs enqueue email_notification --payload @mail.json --at 2030-01-01T08:00:00Z\n  \
+                            lockstep jobs enqueue data_analysis --unique-key nightly --on-conflict replace --delay 60"
     )]
     Enqueue(Enqueue),
     /// Cancel a job. A running one is asked to stop.
@@ -72,35 +69,6 @@ pub(super) enum JobsCommand {
         #[arg(long, short)]
         yes: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Enqueue {
-    /// Job type, as the contract declares it.
-    job_type: String,
-    /// Goes into the payload as "message".
-    message: Option<String>,
-    /// Higher runs first; the job type's own when left out.
-    #[arg(allow_negative_numbers = true)]
-    priority: Option<i32>,
-    /// The payload as JSON text, as @FILE, or as - for stdin.
-    #[arg(long, conflicts_with = "message", value_name = "JSON|@FILE|-")]
-    payload: Option<String>,
-    /// The same as the third argument.
-    #[arg(
-        long = "priority",
-        conflicts_with = "priority",
-        allow_negative_numbers = true,
-        value_name = "PRIORITY",
-        id = "priority_flag"
-    )]
-    priority_flag: Option<i32>,
-    /// Not to run before this time, such as 2030-01-01T08:00:00Z.
-    #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
-    /// Runs after the first that errors may cause; the job type's own when left out.
-    #[arg(long, value_name = "COUNT")]
-    max_retries: Option<u32>,
 }
 
 /// Which jobs a list is of.
@@ -148,16 +116,7 @@ impl JobsCommand {
                 let attempts = target.job_attempts(id).await?;
                 job_tables::show(&job, &attempts, output)
             }
-            Self::Enqueue(enqueue) => {
-                let job = target.job_create(enqueue.body()?).await?;
-                let id = job.id.map(|id| id.to_string()).unwrap_or_default();
-                let what = match job.outcome {
-                    types::EnqueueOutcome::Existing => "exists already",
-                    types::EnqueueOutcome::Replaced => "replaced",
-                    _ => "enqueued",
-                };
-                output.show(&job, |_| sentence(&format!("job {id} {what}")))
-            }
+            Self::Enqueue(enqueue) => enqueue.run(target, output).await,
             Self::Cancel { id } => {
                 let job = target.job_cancel(id).await?;
                 let what = match job.status {
@@ -226,60 +185,4 @@ async fn clear(
     output.show(&json!({ "deleted": deleted }), |_| {
         sentence(&format!("{deleted} {status} jobs deleted"))
     })
-}
-
-impl Enqueue {
-    /// What `POST /jobs` takes.
-    fn body(self) -> Result<Value, Failure> {
-        let payload = match (&self.payload, &self.message) {
-            (Some(payload), _) => read_payload(payload)?,
-            (None, Some(message)) => json!({ "message": message }),
-            (None, None) => json!({}),
-        };
-        let mut body = Map::new();
-        body.insert("job_type".to_owned(), self.job_type.into());
-        body.insert("payload".to_owned(), payload);
-        if let Some(priority) = self.priority.or(self.priority_flag) {
-            body.insert("priority".to_owned(), priority.into());
-        }
-        if let Some(max_retries) = self.max_retries {
-            body.insert("max_retries".to_owned(), max_retries.into());
-        }
-        if let Some(at) = self.at {
-            body.insert("scheduled_at".to_owned(), at.to_rfc3339().into());
-        }
-        Ok(Value::Object(body))
-    }
-}
-
-fn read_payload(given: &str) -> Result<Value, Failure> {
-    let text = match given.strip_prefix('@') {
-        Some(path) => {
-            let file =
-                std::fs::File::open(Path::new(path)).map_err(|error| unreadable(path, &error))?;
-            read(path, file)?
-        }
-        None if given == "-" => read("stdin", std::io::stdin().lock())?,
-        None => given.to_owned(),
-    };
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("the payload is not JSON: {error}")))
-}
-
-fn read(name: &str, source: impl Read) -> Result<String, Failure> {
-    let mut text = String::new();
-    let length = source
-        .take(MOST_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| unreadable(name, &error))?;
-    if length as u64 > MOST_BYTES {
-        return Err(Failure::Usage(format!(
-            "{name} is longer than {MOST_BYTES} bytes"
-        )));
-    }
-    Ok(text)
-}
-
-fn unreadable(name: &str, error: &std::io::Error) -> Failure {
-    Failure::Usage(format!("cannot read {name}: {error}"))
 }

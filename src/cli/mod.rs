@@ -4,6 +4,7 @@
 mod arguments;
 mod database;
 mod dispatch;
+mod enqueue;
 mod events;
 mod failure;
 mod flags;

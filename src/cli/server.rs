@@ -138,9 +138,15 @@ impl Target for Server {
             .map_err(|error| Failure::of_server(error, "events"))
     }
 
-    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure> {
+    async fn job_create(&self, body: Value, dry_run: bool) -> Result<types::EnqueuedJob, Failure> {
         let body: types::JobRequest = typed(body)?;
-        let answer = self.client.create_job().body(body).send().await;
+        let answer = self
+            .client
+            .create_job()
+            .dry_run(dry_run)
+            .body(body)
+            .send()
+            .await;
         answer
             .map(lockstep_client::ResponseValue::into_inner)
             .map_err(|error| Failure::of_server(error, "job"))

@@ -27,8 +27,8 @@ pub(super) trait Target {
         limit: u32,
         wait: Duration,
     ) -> Result<types::JobEvents, Failure>;
-    /// `body` is what `POST /jobs` takes.
-    async fn job_create(&self, body: Value) -> Result<types::EnqueuedJob, Failure>;
+    /// `body` is what `POST /jobs` takes. A dry run stores nothing.
+    async fn job_create(&self, body: Value, dry_run: bool) -> Result<types::EnqueuedJob, Failure>;
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_retry(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_delete(&self, id: u64) -> Result<(), Failure>;

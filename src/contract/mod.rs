@@ -6,6 +6,7 @@
 mod document;
 mod options;
 pub mod wire;
+pub mod wire_enqueue;
 pub mod wire_events;
 
 pub use document::{

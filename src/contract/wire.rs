@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::types;
 use crate::{
     model::{
-        AttemptOutcome, BackoffKind, EnqueueOutcome, Enqueued, Job, JobAttempt, JobCounts,
-        JobPolicy, JobStatus, JobTypeCounts, UniqueScope, User,
+        AttemptOutcome, BackoffKind, Job, JobAttempt, JobCounts, JobPolicy, JobStatus,
+        JobTypeCounts, UniqueScope, User,
     },
     queue::mask,
 };
@@ -95,60 +95,6 @@ pub fn job(job: &Job) -> Result<types::Job, WireError> {
             .map(serde_json::from_str)
             .transpose()?
             .unwrap_or_default(),
-    })
-}
-
-/// What was enqueued, or found.
-pub fn enqueued(enqueued: &Enqueued) -> Result<types::EnqueuedJob, WireError> {
-    let outcome = match enqueued.outcome {
-        EnqueueOutcome::Created => types::EnqueueOutcome::Created,
-        EnqueueOutcome::Existing => types::EnqueueOutcome::Existing,
-        EnqueueOutcome::Replaced => types::EnqueueOutcome::Replaced,
-    };
-    enqueue_answer(outcome, &enqueued.job)
-}
-
-/// The answer to an enqueue: a job that was not stored has no number.
-pub fn enqueue_answer(
-    outcome: types::EnqueueOutcome,
-    job: &Job,
-) -> Result<types::EnqueuedJob, WireError> {
-    let stored = job.id > 0 && outcome != types::EnqueueOutcome::WouldCreate;
-    let number = if stored { job.id } else { 1 };
-    let shown = self::job(&Job {
-        id: number,
-        ..job.clone()
-    })?;
-    Ok(types::EnqueuedJob {
-        outcome,
-        id: stored.then_some(shown.id),
-        job_type: shown.job_type,
-        queue: shown.queue,
-        payload: shown.payload,
-        status: shown.status,
-        priority: shown.priority,
-        max_retries: shown.max_retries,
-        retry_count: shown.retry_count,
-        lease_losses: shown.lease_losses,
-        error_message: text(shown.error_message.as_deref().map(String::as_str))?,
-        result: shown.result,
-        schema_fingerprint: shown.schema_fingerprint.parse()?,
-        scheduled_at: shown.scheduled_at,
-        started_at: shown.started_at,
-        completed_at: shown.completed_at,
-        created_at: shown.created_at,
-        timeout_seconds: shown.timeout_seconds,
-        expires_at: shown.expires_at,
-        tags: shown.tags,
-        metadata: shown.metadata,
-        unique_key: text(shown.unique_key.as_deref().map(String::as_str))?,
-        unique_scope: shown.unique_scope,
-        concurrency_key: text(shown.concurrency_key.as_deref().map(String::as_str))?,
-        held_by: text(shown.held_by.as_deref().map(String::as_str))?,
-        group_id: shown.group_id,
-        blocked_by: shown.blocked_by,
-        progress: shown.progress,
-        checkpoint: shown.checkpoint,
     })
 }
 
@@ -288,7 +234,7 @@ pub(super) fn id(id: i64) -> Result<NonZeroU64, WireError> {
     Ok(NonZeroU64::try_from(u64::try_from(id)?)?)
 }
 
-fn text<T>(text: Option<&str>) -> Result<Option<T>, WireError>
+pub(super) fn text<T>(text: Option<&str>) -> Result<Option<T>, WireError>
 where
     T: std::str::FromStr<Err = types::error::ConversionError>,
 {

@@ -110,3 +110,12 @@ pub struct Enqueued {
     pub outcome: EnqueueOutcome,
     pub job: Job,
 }
+
+/// What an enqueue would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DryRun {
+    /// What would be answered. A job that would be created has no number yet.
+    Would(Enqueued),
+    /// Refused: another job has the unique key, and this is what would have been stored.
+    WouldReject { holder: i64, job: Job },
+}

@@ -15,7 +15,7 @@ mod user;
 
 pub use control::{Control, ControlKind, ControlLimits, Pause};
 pub use counts::{JobCounts, JobTypeCounts};
-pub use enqueue::{EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
+pub use enqueue::{DryRun, EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
 pub use event::{EventCursor, EventFilter, EventPage, EventsFrom, JobEvent, NoCursor};
 pub use fault::Fault;
 pub use group::{JobGroup, NewGroup, NewItem, order};

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::{
-    Claim, Claims, Done, DryRun, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
+    Claim, Claims, Done, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
 };
 use crate::model::{
-    Enqueued, Job, JobAttempt, JobFilter, JobReport, JobStatus, JobTypeCounts, LeaseState,
+    DryRun, Enqueued, Job, JobAttempt, JobFilter, JobReport, JobStatus, JobTypeCounts, LeaseState,
     LeaseToken, NewItem, NewJob, Settled, Settlement,
 };
 

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{
-    Claim, Claims, DryRun, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
+    Claim, Claims, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
     UserCreated,
 };
 pub use wake::{Changes, Wakeups};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::model::{ClaimedJob, Enqueued, Job, JobPolicy, User};
+use crate::model::{ClaimedJob, Enqueued, JobPolicy, User};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -69,15 +69,6 @@ pub struct Claims {
     pub more: bool,
     /// When a rate limit lets a job through again.
     pub ready_at: Option<DateTime<Utc>>,
-}
-
-/// What an enqueue would do.
-#[derive(Debug)]
-pub enum DryRun {
-    /// What would be answered. A job that would be created has no number yet.
-    Would(Enqueued),
-    /// Refused: another job has the unique key, and this is what would have been stored.
-    WouldReject { holder: i64, job: Job },
 }
 
 /// What became of one of many.

@@ -21,10 +21,11 @@ use super::{
 };
 use crate::{
     model::{
-        ControlKind, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, OnConflict, UniqueClaim,
+        ControlKind, DryRun, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, OnConflict,
+        UniqueClaim,
     },
     store::{
-        Done, DryRun, Once, StoreError,
+        Done, Once, StoreError,
         schema::{job_dependencies, job_queue},
     },
 };

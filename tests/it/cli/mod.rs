@@ -2,6 +2,7 @@
 
 pub(crate) mod binary; // running the program and reading what it says
 mod documents; // spec, config, help, completions: commands without a database
+mod enqueue; // everything that an enqueuer may choose
 mod events; // the log, and waiting for a job
 mod operators; // jobs, users, doctor, backup, migrate on a database
 mod over_server; // the same commands over HTTP

@@ -4,7 +4,7 @@ use super::binary::{Home, Process};
 
 const TOKEN: &str = "a-token-of-sixteen-characters-or-more";
 
-fn serve(home: &Home, variables: &[(&str, &str)]) -> (Process, String) {
+pub(super) fn serve(home: &Home, variables: &[(&str, &str)]) -> (Process, String) {
     let (process, ready) = home.start_telling(&["serve", "--port", "0", "--no-workers"], variables);
     let address = ready["listening"].as_str().unwrap().to_owned();
     let url = if address.starts_with("http") {

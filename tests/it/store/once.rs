@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lockstep::{
-    model::{Enqueued, JobFilter, NewJob, OnConflict, UniqueClaim, UniqueScope},
-    store::{Done, DryRun, Once, Store, StoreError, StoredAnswer},
+    model::{DryRun, Enqueued, JobFilter, NewJob, OnConflict, UniqueClaim, UniqueScope},
+    store::{Done, Once, Store, StoreError, StoredAnswer},
 };
 
 use crate::support::database::{Database, analysis};
