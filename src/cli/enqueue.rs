@@ -115,6 +115,11 @@ impl Enqueue {
         let metadata = metadata
             .map(|text| read_json("metadata", text))
             .transpose()?;
+        if metadata.as_ref().is_some_and(|value| !value.is_object()) {
+            return Err(Failure::Usage(
+                "--metadata must be a JSON object".to_owned(),
+            ));
+        }
         let time = |at: Option<DateTime<Utc>>| at.map(|at| Value::from(at.to_rfc3339()));
         let text = |text: Option<String>| text.map(Value::from);
         let number = |number: Option<u64>| number.map(Value::from);
