@@ -7,7 +7,7 @@ use super::{
     operation::Input,
     operations::{self as op, Api},
     reply::Failure,
-    users,
+    schedules, users,
 };
 
 macro_rules! handlers {
@@ -25,21 +25,30 @@ macro_rules! handlers {
 handlers! {
     cancel_job(CancelJob) -> CancelJobOk = jobs;
     create_job(CreateJob) -> CreateJobOk = enqueue;
+    create_schedule(CreateSchedule) -> CreateScheduleOk = schedules;
     create_user(CreateUser) -> CreateUserOk = users;
     delete_job(DeleteJob) -> DeleteJobOk = jobs;
+    delete_schedule(DeleteSchedule) -> DeleteScheduleOk = schedules;
     delete_user(DeleteUser) -> DeleteUserOk = users;
     get_health(GetHealth) -> GetHealthOk = health;
     get_job(GetJob) -> GetJobOk = jobs;
     get_job_stats(GetJobStats) -> GetJobStatsOk = jobs;
     get_liveness(GetLiveness) -> GetLivenessOk = health;
     get_readiness(GetReadiness) -> GetReadinessOk = health;
+    get_schedule(GetSchedule) -> GetScheduleOk = schedules;
     get_user(GetUser) -> GetUserOk = users;
     get_version(GetVersion) -> GetVersionOk = health;
     list_events(ListEvents) -> ListEventsOk = events;
     list_job_attempts(ListJobAttempts) -> ListJobAttemptsOk = jobs;
     list_job_types(ListJobTypes) -> ListJobTypesOk = jobs;
     list_jobs(ListJobs) -> ListJobsOk = jobs;
+    list_schedule_runs(ListScheduleRuns) -> ListScheduleRunsOk = schedules;
+    list_schedules(ListSchedules) -> ListSchedulesOk = schedules;
     list_users(ListUsers) -> ListUsersOk = users;
+    pause_schedule(PauseSchedule) -> PauseScheduleOk = schedules;
+    resume_schedule(ResumeSchedule) -> ResumeScheduleOk = schedules;
     retry_job(RetryJob) -> RetryJobOk = jobs;
+    run_schedule(RunSchedule) -> RunScheduleOk = schedules;
+    update_schedule(UpdateSchedule) -> UpdateScheduleOk = schedules;
     update_user(UpdateUser) -> UpdateUserOk = users;
 }

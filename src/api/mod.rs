@@ -26,6 +26,7 @@ mod operation;
 mod page;
 mod rate;
 mod reply;
+mod schedules;
 mod server;
 mod unpublished;
 mod users;

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use super::{
     events::EventsCommand, flags::ConfigFlags, jobs::JobsCommand, output::Format,
-    settings::ConfigCommand, specs::SpecCommand, users::UsersCommand,
+    schedules::SchedulesCommand, settings::ConfigCommand, specs::SpecCommand, users::UsersCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -65,6 +65,14 @@ pub(super) enum Command {
         at: At,
         #[command(flatten)]
         command: EventsCommand,
+    },
+    /// Enqueue jobs by the clock.
+    #[command(subcommand_required = true)]
+    Schedules {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: SchedulesCommand,
     },
     /// Inspect and change users.
     Users {

@@ -227,7 +227,7 @@ impl Target for Database {
 
 impl Database {
     /// The body as its type, checked against the schema of that name first.
-    fn read<T: serde::de::DeserializeOwned>(
+    pub(super) fn read<T: serde::de::DeserializeOwned>(
         &self,
         schema: &str,
         body: Value,
@@ -239,12 +239,14 @@ impl Database {
 }
 
 impl Database {
+    pub(super) fn validator(&self) -> Result<Validator, Failure> {
+        Validator::new(contract::document(), self.mode)
+            .map_err(|error| Failure::Internal("the contract cannot be compiled", Box::new(error)))
+    }
+
     /// Checks as the server does. The schemas are compiled here, since most commands need none.
     fn check(&self, schema: &str, value: &Value, at: &str) -> Result<(), Failure> {
-        let validator = Validator::new(contract::document(), self.mode).map_err(|error| {
-            Failure::Internal("the contract cannot be compiled", Box::new(error))
-        })?;
-        match validator.check(schema, value, at).as_slice() {
+        match self.validator()?.check(schema, value, at).as_slice() {
             [] => Ok(()),
             faults => Err(Failure::invalid(faults)),
         }
@@ -252,7 +254,7 @@ impl Database {
 }
 
 /// How many rows to ask for next; `None` when there are enough.
-fn batch(limit: u32, so_far: usize) -> Option<usize> {
+pub(super) fn batch(limit: u32, so_far: usize) -> Option<usize> {
     let left = usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_sub(so_far);
@@ -260,7 +262,7 @@ fn batch(limit: u32, so_far: usize) -> Option<usize> {
 }
 
 /// No id is larger than the store's numbers.
-fn number(id: u64) -> Result<i64, Failure> {
+pub(super) fn number(id: u64) -> Result<i64, Failure> {
     i64::try_from(id).map_err(|_| Failure::NotFound(format!("id {id}")))
 }
 

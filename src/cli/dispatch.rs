@@ -14,6 +14,7 @@ use super::{
     health,
     jobs::JobsCommand,
     maintenance,
+    schedules::{ScheduleTarget, SchedulesCommand},
     server::Server,
     service,
     target::Target,
@@ -74,6 +75,9 @@ fn dispatch(
         Some(Command::Events { at, command }) => {
             context.operate(&at, Work::Events(command), output)
         }
+        Some(Command::Schedules { at, command }) => {
+            context.operate(&at, Work::Schedules(command), output)
+        }
         Some(Command::Users { at, command }) => context.operate(&at, Work::Users(command), output),
         Some(Command::Migrate { command, .. }) => {
             let command = command.unwrap_or(MigrateCommand::Status);
@@ -91,6 +95,7 @@ fn dispatch(
 enum Work {
     Jobs(JobsCommand),
     Events(EventsCommand),
+    Schedules(SchedulesCommand),
     Users(UsersCommand),
 }
 
@@ -99,14 +104,21 @@ impl Work {
     const fn creates(&self) -> bool {
         matches!(
             self,
-            Self::Jobs(JobsCommand::Enqueue(_)) | Self::Users(UsersCommand::Create { .. })
+            Self::Jobs(JobsCommand::Enqueue(_))
+                | Self::Schedules(SchedulesCommand::Create { .. })
+                | Self::Users(UsersCommand::Create { .. })
         )
     }
 
-    async fn run(self, target: &impl Target, output: &mut Output) -> Result<(), Failure> {
+    async fn run(
+        self,
+        target: &(impl Target + ScheduleTarget),
+        output: &mut Output,
+    ) -> Result<(), Failure> {
         match self {
             Self::Jobs(command) => command.run(target, output).await,
             Self::Events(command) => command.run(target, output).await,
+            Self::Schedules(command) => command.run(target, output).await,
             Self::Users(command) => command.run(target, output).await,
         }
     }
@@ -182,7 +194,10 @@ impl Arguments {
     fn format(&self) -> Format {
         match &self.command {
             Some(
-                Command::Jobs { at, .. } | Command::Events { at, .. } | Command::Users { at, .. },
+                Command::Jobs { at, .. }
+                | Command::Events { at, .. }
+                | Command::Schedules { at, .. }
+                | Command::Users { at, .. },
             ) => at.form.output,
             Some(
                 Command::Migrate { form, .. }

@@ -111,7 +111,7 @@ pub(super) const fn count(counts: &types::JobCounts, status: JobStatus) -> i64 {
     }
 }
 
-fn object(object: &Map<String, Value>) -> String {
+pub(super) fn object(object: &Map<String, Value>) -> String {
     if object.is_empty() {
         return String::new();
     }
@@ -126,7 +126,7 @@ fn plain(value: Option<&Value>) -> String {
     }
 }
 
-fn time(at: Option<DateTime<Utc>>) -> String {
+pub(super) fn time(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(String::new, |at| {
         at.to_rfc3339_opts(SecondsFormat::Secs, true)
     })

@@ -159,7 +159,7 @@ fn wait(job: &types::Job, output: &mut Output) -> Result<(), Failure> {
     }
 }
 
-fn sentence(text: &str) -> super::Rows {
+pub(super) fn sentence(text: &str) -> super::Rows {
     super::Rows::pairs([(text, String::new())])
 }
 

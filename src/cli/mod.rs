@@ -13,6 +13,7 @@ mod job_tables;
 mod jobs;
 mod maintenance;
 mod output;
+mod schedules;
 mod server;
 mod service;
 mod settings;

@@ -255,12 +255,12 @@ impl Target for Server {
 }
 
 /// How many to ask for next; `None` when there are enough.
-fn page(limit: u32, so_far: usize) -> Option<NonZeroU32> {
+pub(super) fn page(limit: u32, so_far: usize) -> Option<NonZeroU32> {
     let so_far = u32::try_from(so_far).unwrap_or(u32::MAX);
     NonZeroU32::new(limit.saturating_sub(so_far).min(PAGE))
 }
 
-fn number(id: u64) -> Result<NonZeroU64, Failure> {
+pub(super) fn number(id: u64) -> Result<NonZeroU64, Failure> {
     NonZeroU64::new(id).ok_or_else(|| Failure::Usage("ids begin at 1".to_owned()))
 }
 
@@ -276,7 +276,7 @@ fn seconds(left: Option<Duration>) -> u32 {
 }
 
 /// The types check bounds as they read, and name the rule, not the value.
-fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
+pub(super) fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
     serde_json::from_value(body)
         .map_err(|error| Failure::invalid(&[Fault::new("/body", error.to_string())]))
 }

@@ -5,9 +5,11 @@
 
 mod document;
 mod options;
+mod schedules;
 pub mod wire;
 pub mod wire_enqueue;
 pub mod wire_events;
+mod wire_schedules;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,
@@ -16,6 +18,7 @@ pub use lockstep_client::types;
 /// The wire types, shared with the client crate.
 pub(crate) use options::Chosen;
 pub use options::options_of;
+pub use schedules::{new_schedule, schedule_change};
 
 /// One marker per declared job type, their policies, and the registry that wants a processor for each.
 pub mod jobs {

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::types;
+pub use super::wire_schedules::{schedule, schedule_run};
 use crate::{
     model::{
         AttemptOutcome, BackoffKind, Job, JobAttempt, JobCounts, JobPolicy, JobStatus,
@@ -220,7 +221,7 @@ const fn counts(counts: JobCounts) -> types::JobCounts {
     }
 }
 
-fn payload(job_type: &str, text: &str) -> Result<Map<String, Value>, WireError> {
+pub(super) fn payload(job_type: &str, text: &str) -> Result<Map<String, Value>, WireError> {
     let sensitive = super::policy(job_type).map_or(&[][..], |policy| policy.sensitive);
     if sensitive.is_empty() {
         return Ok(serde_json::from_str(text)?);

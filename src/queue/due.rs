@@ -4,16 +4,17 @@
 use futures::future::join_all;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{held::Held, maintenance::BATCH, outcome, run, runner::Runner, settle::report};
+use super::{held::Held, maintenance::BATCH, outcome, run, runner::Runner, settle::report, ticks};
 use crate::store::{Claim, StoreError};
 
 impl Runner {
-    /// Takes back lost jobs, promotes due ones, runs everything that is due by the store's clock, settles it, and
+    /// Takes back lost jobs, ticks schedules, promotes due jobs, runs everything that is due by the store's clock, settles it, and
     /// repeats until nothing is left. Returns the number of runs. Sends no heartbeats.
     pub async fn run_due(&self) -> Result<usize, StoreError> {
         let mut runs = 0;
         loop {
             self.store.job_rescue(BATCH).await?;
+            ticks::tick_all(self).await?;
             while self.store.job_promote(BATCH).await?.jobs >= BATCH {}
             let ran = self.run_batch().await?;
             if ran == 0 {

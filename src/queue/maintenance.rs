@@ -1,5 +1,5 @@
-//! Owns the chores of one process: waiting jobs become due, jobs of dead workers are taken back, old ones are forgotten,
-//! statistics.
+//! Owns the chores of one process: waiting jobs become due, schedules tick, jobs of dead workers are taken back, old ones
+//! are forgotten, statistics.
 //! Must not know: what the jobs do, or how the store does its part.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use slog::{info, warn};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use super::{outcome, runner::Runner, wait::Wait};
+use super::{outcome, runner::Runner, ticks, wait::Wait};
 use crate::model::JobCounts;
 
 /// Rows per pass: small, so that nobody else waits long for the writer.
@@ -37,6 +37,7 @@ const SPACING: Duration = Duration::from_millis(20);
 pub(super) async fn run(runner: &Runner) {
     tokio::join!(
         promote(runner),
+        ticks::run(runner),
         rescue(runner),
         tidy(runner),
         forget(runner),
@@ -73,7 +74,7 @@ async fn promote(runner: &Runner) {
 }
 
 /// From `now` to the next due row: at least a moment, so that a clock that stands still is no busy loop.
-fn until(next_due: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
+pub(super) fn until(next_due: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
     next_due.map_or(LONGEST_SLEEP, |due| {
         (due - now)
             .to_std()

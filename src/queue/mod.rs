@@ -6,7 +6,7 @@
 //!                │    ├─ leases  heartbeats; a lost lease stops its run
 //!                │    ├─ run     one run on the processors' runtime: deadline, panic, stop, reports
 //!                │    └─ settle  outcomes to the store, in batches, until it has answered
-//!                └─ maintenance  promotes due jobs, takes back lost ones, statistics
+//!                └─ maintenance  promotes due jobs, ticks schedules, takes back lost jobs, statistics
 //! ```
 
 mod backoff;
@@ -27,6 +27,7 @@ mod run;
 mod runner;
 pub mod schedule;
 mod settle;
+mod ticks;
 mod wait;
 
 pub use backoff::delay;

@@ -12,6 +12,7 @@ mod groups;
 mod jobs;
 mod once;
 mod requests;
+mod schedules;
 mod schema;
 mod sqlite;
 mod users;
@@ -30,6 +31,7 @@ pub use requests::{
     Claim, Claims, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
     UserCreated,
 };
+pub use schedules::{NextTick, Ticked};
 pub use wake::{Changes, Wakeups};
 
 /// The database. Cheap to clone.

@@ -6,7 +6,9 @@ use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
 
-use super::{claim, gates, held, maintenance, migrate, reports, retention, settle, unique, users};
+use super::{
+    claim, gates, held, maintenance, migrate, reports, retention, settle, ticks, unique, users,
+};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -32,6 +34,21 @@ const BY_ID: [&str; 8] = [
     retention::AGAIN,
     retention::DELETE,
     claim::PUT_ASIDE,
+];
+
+/// Statements of schedules.
+const SCHEDULES: [(&str, &str); 3] = [
+    (ticks::DUE, "INDEX schedules_due (next_at<?)"),
+    (ticks::NEXT_DUE, "INDEX schedules_due"),
+    (ticks::PRUNE, "SEARCH schedule_runs USING PRIMARY KEY"),
+];
+
+/// Steps that no hot statement may have.
+const WALKS: [&str; 4] = [
+    "SCAN job_queue",
+    "SCAN users",
+    "SCAN schedules",
+    "SCAN schedule_runs",
 ];
 
 #[test]
@@ -82,12 +99,11 @@ fn hot_statements_use_their_index() {
         (dead, "INDEX job_queue_failed"),
     ];
     let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
-    for (query, expected) in hot.into_iter().chain(BY_ID.map(|query| (query, by_id))) {
+    let by_id = BY_ID.map(|query| (query, by_id));
+    for (query, expected) in hot.into_iter().chain(SCHEDULES).chain(by_id) {
         let plan = plan(&mut conn, query);
         assert!(plan.contains(expected), "{query}\n{plan}");
-        let walks = plan
-            .lines()
-            .any(|step| step == "SCAN job_queue" || step == "SCAN users");
+        let walks = plan.lines().any(|step| WALKS.contains(&step));
         assert!(!walks && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
     }
 }

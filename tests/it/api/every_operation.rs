@@ -15,6 +15,7 @@ async fn the_client_calls_every_operation() {
     users(&client).await;
     enqueue(&client).await;
     jobs(&client).await;
+    schedules(&client).await;
     assert_eq!(
         served(&server),
         OPERATIONS.iter().map(|one| one.id.to_owned()).collect()
@@ -186,4 +187,39 @@ async fn jobs(client: &Client) {
     assert_eq!(stats.total.pending, 5);
     let declared = client.list_job_types().send().await.unwrap();
     assert_eq!(declared.items.len(), lockstep::contract::POLICIES.len());
+}
+
+async fn schedules(client: &Client) {
+    let request: types::ScheduleRequest = serde_json::from_value(serde_json::json!({
+        "name": "nightly", "job_type": "data_analysis", "payload": {"message": "night"},
+        "cron": "30 2 * * *", "timezone": "Europe/Berlin",
+    }))
+    .unwrap();
+    let created = client.create_schedule().body(request).send().await.unwrap();
+    let id = created.id;
+    assert_eq!(
+        created.headers()["location"],
+        format!("/schedules/{id}").as_str()
+    );
+    assert_eq!(created.next_times.len(), 5);
+    let fetched = client.get_schedule().id(id).send().await.unwrap();
+    assert_eq!(*fetched, *created);
+    let change = client.update_schedule().id(id).if_match(etag(&fetched));
+    let change = change.body_map(|body| body.misfire(types::ScheduleMisfire::Skip));
+    let changed = change.send().await.unwrap();
+    assert_eq!(changed.misfire, types::ScheduleMisfire::Skip);
+    let pause = client.pause_schedule().id(id);
+    let paused = pause.body_map(|body| body).send().await.unwrap();
+    assert!(paused.paused && paused.next_at.is_none() && paused.next_times.is_empty());
+    let resumed = client.resume_schedule().id(id).send().await.unwrap();
+    assert_eq!(resumed.next_times, created.next_times);
+    let job = client.run_schedule().id(id).send().await.unwrap();
+    assert_eq!(job.payload["message"], "night");
+    let runs = client.list_schedule_runs().id(id).send().await.unwrap();
+    assert_eq!(runs.items[0].outcome, types::ScheduleOutcome::Manual);
+    let page = client.list_schedules().send().await.unwrap();
+    assert_eq!(page.items[0].id, id);
+    let delete = client.delete_schedule().id(id).if_match(etag(&resumed));
+    delete.send().await.unwrap();
+    assert!(client.get_schedule().id(id).send().await.is_err());
 }

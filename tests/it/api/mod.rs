@@ -8,5 +8,6 @@ mod every_operation; // each operation of the contract, by the generated client
 mod health; // the seed's answers
 mod jobs; // enqueueing, lists, states
 mod pages; // lists in pages, their tokens
+mod schedules; // create, change, pause, run, history; what is refused
 mod users; // users, their versions
 mod waiting; // for a job's end, for events, as a stream

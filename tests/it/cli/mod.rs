@@ -7,3 +7,4 @@ mod events; // the log, and waiting for a job
 mod operators; // jobs, users, doctor, backup, migrate on a database
 mod over_server; // the same commands over HTTP
 mod processes; // workers: ready, stop, kill
+mod schedules; // jobs by the clock, on a database and over a server

@@ -4,6 +4,7 @@
 mod outcomes; // what becomes of a job after each kind of run
 mod reports; // progress, checkpoints, lines
 mod running; // wake-ups, neighbours, cancelling, leases, two runners
+mod schedules; // ticks in a running process
 mod stopping;
 mod unavailable; // a database that nobody can write to for a while // drain, release, second stop
 

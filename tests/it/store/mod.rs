@@ -11,6 +11,7 @@ mod model; // random steps against a small model
 mod once; // idempotency keys, dry runs
 mod owed; // users whose job could not be enqueued
 mod retention; // how long ended jobs and events are kept
+mod schedules; // ticks, missed ones, two stores on one file
 mod settlements; // every end of a run
 mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics
