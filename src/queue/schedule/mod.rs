@@ -2,6 +2,8 @@
 //! Must not know: how schedules are stored, or any concrete job type.
 
 mod cron;
+#[cfg(test)]
+mod examples;
 mod job;
 mod misfire;
 mod options;

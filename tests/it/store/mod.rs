@@ -7,11 +7,12 @@ mod claims; // leases, order, heartbeats, two stores on one file
 mod events; // the log of transitions
 mod expiry; // jobs that nobody wants any more
 mod files; // refused files, settings, backup, migrations
+mod misfires; // missed ticks of schedules, pauses
 mod model; // random steps against a small model
 mod once; // idempotency keys, dry runs
 mod owed; // users whose job could not be enqueued
 mod retention; // how long ended jobs and events are kept
-mod schedules; // ticks, missed ones, two stores on one file
+mod schedules; // ticks, two stores on one file, changes
 mod settlements; // every end of a run
 mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics

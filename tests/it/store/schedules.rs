@@ -1,4 +1,4 @@
-//! Schedules: every tick once whoever looks, missed ticks, pauses, changes, the history.
+//! Schedules: every tick once whoever looks, changes, the history.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,7 +16,7 @@ use lockstep::{
 
 use crate::support::database::{Database, policy, start};
 
-fn every(seconds: u64) -> NewSchedule {
+pub(super) fn every(seconds: u64) -> NewSchedule {
     NewSchedule {
         name: "report".to_owned(),
         job_type: "data_analysis".to_owned(),
@@ -29,14 +29,14 @@ fn every(seconds: u64) -> NewSchedule {
     }
 }
 
-fn cron(expression: &str, timezone: &str) -> Timing {
+pub(super) fn cron(expression: &str, timezone: &str) -> Timing {
     Timing::Cron {
         expression: expression.to_owned(),
         timezone: timezone.to_owned(),
     }
 }
 
-async fn create(db: &Database, schedule: NewSchedule) -> Schedule {
+pub(super) async fn create(db: &Database, schedule: NewSchedule) -> Schedule {
     let created = db
         .store
         .schedule_create(schedule, Box::new(next_tick))
@@ -44,20 +44,20 @@ async fn create(db: &Database, schedule: NewSchedule) -> Schedule {
     created.unwrap()
 }
 
-async fn tick(store: &Store) -> Ticked {
+pub(super) async fn tick(store: &Store) -> Ticked {
     let planner = |schedule: &Schedule, now| plan(schedule, contract::policy, now);
     store.schedule_tick(planner, 500).await.unwrap()
 }
 
 /// When it ticked, seconds after the start, and what came of it. Oldest first.
-async fn history(db: &Database, id: i64) -> Vec<(i64, ScheduleOutcome)> {
+pub(super) async fn history(db: &Database, id: i64) -> Vec<(i64, ScheduleOutcome)> {
     let runs = db.store.schedule_runs(id, None, 1000).await.unwrap();
     let runs = runs.iter().rev();
     runs.map(|run| ((run.tick - start()).num_seconds(), run.outcome))
         .collect()
 }
 
-async fn jobs(db: &Database) -> usize {
+pub(super) async fn jobs(db: &Database) -> usize {
     let jobs = db.store.job_list(JobFilter::default(), None, 1000).await;
     jobs.unwrap().len()
 }
@@ -66,15 +66,15 @@ async fn jobs(db: &Database) -> usize {
     clippy::unnecessary_wraps,
     reason = "it is compared with what may be missing"
 )]
-fn after(seconds: i64) -> Option<DateTime<Utc>> {
+pub(super) fn after(seconds: i64) -> Option<DateTime<Utc>> {
     Some(start() + TimeDelta::seconds(seconds))
 }
 
-fn seconds(seconds: u64) -> Duration {
+pub(super) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-use ScheduleOutcome::{Enqueued, Existing, Manual, Refused, Skipped};
+use ScheduleOutcome::{Enqueued, Existing, Manual, Refused};
 
 #[tokio::test]
 async fn a_tick_has_its_job_and_says_so() {
@@ -131,144 +131,6 @@ async fn two_stores_that_look_at_the_same_time_enqueue_each_tick_once() {
     }
     assert_eq!(jobs(&db).await, 200);
     other.close().await;
-    db.close().await;
-}
-
-#[tokio::test]
-async fn missed_ticks_are_dealt_with_as_ordered() {
-    for (misfire, misfire_limit, expected) in [
-        // On time is what is at most an interval old: 12:01:30 and 12:01:40.
-        (
-            Misfire::Skip,
-            9,
-            vec![(80, Skipped), (90, Enqueued), (100, Enqueued)],
-        ),
-        (
-            Misfire::Once,
-            9,
-            vec![(80, Enqueued), (90, Enqueued), (100, Enqueued)],
-        ),
-        (
-            Misfire::All,
-            2,
-            vec![
-                (60, Skipped),
-                (70, Enqueued),
-                (80, Enqueued),
-                (90, Enqueued),
-                (100, Enqueued),
-            ],
-        ),
-        (
-            Misfire::All,
-            100,
-            (1..=10).map(|tick| (tick * 10, Enqueued)).collect(),
-        ),
-    ] {
-        let db = Database::new().await;
-        let id = create(
-            &db,
-            NewSchedule {
-                misfire,
-                misfire_limit,
-                ..every(10)
-            },
-        )
-        .await
-        .id;
-        db.advance(seconds(100));
-        let ticked = tick(&db.store).await;
-        assert_eq!(ticked.next_due, after(110));
-        assert_eq!(
-            history(&db, id).await,
-            expected,
-            "{misfire:?} {misfire_limit}"
-        );
-        let enqueued = expected.iter().filter(|(_, what)| *what == Enqueued);
-        assert_eq!(jobs(&db).await, enqueued.count());
-        assert_eq!(tick(&db.store).await.enqueued, 0);
-        db.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_long_absence_is_made_up_for_in_bounded_writes() {
-    let db = Database::new().await;
-    for number in 0..3 {
-        let schedule = NewSchedule {
-            name: format!("schedule {number}"),
-            misfire: Misfire::All,
-            misfire_limit: 300,
-            ..every(1)
-        };
-        create(&db, schedule).await;
-    }
-    db.advance(Duration::from_hours(24 * 365));
-    let first = tick(&db.store).await;
-    assert_eq!(first.enqueued, 604);
-    assert!(first.next_due < after(365 * 86_400));
-    assert_eq!(tick(&db.store).await.enqueued, 302);
-    assert_eq!(tick(&db.store).await.next_due, after(365 * 86_400 + 1));
-    db.close().await;
-}
-
-#[tokio::test]
-async fn a_clock_that_goes_back_repeats_no_tick() {
-    let db = Database::new().await;
-    let id = create(&db, every(60)).await.id;
-    db.advance(seconds(60));
-    tick(&db.store).await;
-    db.clock.advance(TimeDelta::seconds(-60));
-    assert_eq!(tick(&db.store).await.enqueued, 0);
-    // Not even when the schedule is made to begin anew.
-    let timing = Some(cron("* * * * *", "UTC"));
-    let change = ScheduleChange {
-        timing,
-        ..ScheduleChange::default()
-    };
-    let next = Box::new(next_tick);
-    db.store
-        .schedule_update(id, change, None, next)
-        .await
-        .unwrap();
-    db.advance(seconds(60));
-    assert_eq!(tick(&db.store).await.enqueued, 0);
-    db.advance(seconds(60));
-    assert_eq!(tick(&db.store).await.enqueued, 1);
-    assert_eq!(history(&db, id).await, [(60, Enqueued), (120, Enqueued)]);
-    db.close().await;
-}
-
-#[tokio::test]
-async fn a_pause_leaves_ticks_out() {
-    let db = Database::new().await;
-    let id = create(
-        &db,
-        NewSchedule {
-            misfire: Misfire::All,
-            ..every(10)
-        },
-    )
-    .await
-    .id;
-    let reason = Some("moving".to_owned());
-    let paused = db.store.schedule_pause(id, reason.clone()).await.unwrap();
-    assert_eq!(
-        (paused.paused, paused.reason, paused.version),
-        (true, reason, 2)
-    );
-    db.advance(seconds(35));
-    assert_eq!(tick(&db.store).await, Ticked::default());
-    let next = || Box::new(next_tick);
-    let resumed = db.store.schedule_resume(id, next()).await.unwrap();
-    assert_eq!((resumed.paused, resumed.reason), (false, None));
-    assert_eq!(resumed.next_at, after(40));
-    // Again: nothing to do.
-    let again = db.store.schedule_resume(id, next()).await.unwrap();
-    assert_eq!(again.version, resumed.version);
-    db.advance(seconds(5));
-    tick(&db.store).await;
-    assert_eq!(history(&db, id).await, [(40, Enqueued)]);
     db.close().await;
 }
 
