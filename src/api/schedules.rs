@@ -25,6 +25,7 @@ use crate::{
         self, new_schedule, schedule_change,
         types::{self, ErrorCode},
         wire::{self, WireError},
+        wire_enqueue,
     },
     model::{EnqueueOutcome, Fault, NewJob, Schedule},
     queue::schedule::{self, next_tick, next_ticks},
@@ -152,7 +153,7 @@ pub(super) async fn run_schedule(
     let id = row(input.path.id).ok_or_else(not_found)?;
     let job = job_of(&existing(context, id).await?)?;
     let enqueued = context.store.schedule_run_now(id, job).await?;
-    let shown = wire::enqueued(&enqueued)?;
+    let shown = wire_enqueue::enqueued(&enqueued)?;
     Ok(match enqueued.outcome {
         EnqueueOutcome::Created => RunScheduleOk::created(&shown, &location(enqueued.job.id)),
         EnqueueOutcome::Existing | EnqueueOutcome::Replaced => RunScheduleOk::ok(&shown),

@@ -155,7 +155,7 @@ impl Enqueue {
 }
 
 /// JSON text, a file with `@` before its name, or `-` for stdin.
-fn read_json(what: &str, given: &str) -> Result<Value, Failure> {
+pub(super) fn read_json(what: &str, given: &str) -> Result<Value, Failure> {
     let text = match given.strip_prefix('@') {
         Some(path) => {
             let file =

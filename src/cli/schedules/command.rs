@@ -6,10 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{tables, target::ScheduleTarget};
 use crate::{
-    cli::{
-        Failure, Output,
-        jobs::{read_payload, sentence},
-    },
+    cli::{Failure, Output, enqueue::read_json, jobs::sentence},
     contract::types,
 };
 
@@ -113,15 +110,18 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 impl Details {
     fn into_body(self) -> Result<Map<String, Value>, Failure> {
-        let json = |given: Option<String>| given.as_deref().map(read_payload).transpose();
+        let json = |what: &str, given: Option<String>| {
+            let read = given.as_deref().map(|text| read_json(what, text));
+            read.transpose()
+        };
         let properties = [
             ("cron", self.cron.map(Value::from)),
             ("timezone", self.timezone.map(Value::from)),
             ("every_seconds", self.every.map(Value::from)),
             ("misfire", self.misfire.map(Value::from)),
             ("misfire_limit", self.misfire_limit.map(Value::from)),
-            ("payload", json(self.payload)?),
-            ("options", json(self.options)?),
+            ("payload", json("payload", self.payload)?),
+            ("options", json("options", self.options)?),
         ];
         let given = |(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?));
         Ok(properties.into_iter().filter_map(given).collect())

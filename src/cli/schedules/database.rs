@@ -9,7 +9,7 @@ use crate::{
         Failure,
         database::{Database, batch, number},
     },
-    contract::{self, new_schedule, schedule_change, types, wire},
+    contract::{self, new_schedule, schedule_change, types, wire, wire_enqueue},
     model::{Fault, Schedule},
     queue::schedule::{self, next_tick, next_ticks},
     store::StoreError,
@@ -83,7 +83,7 @@ impl ScheduleTarget for Database {
             Failure::Conflict(messages.join("; "))
         })?;
         let enqueued = self.store().schedule_run_now(schedule.id, job).await;
-        Ok(wire::enqueued(&enqueued.map_err(of(id))?)?)
+        Ok(wire_enqueue::enqueued(&enqueued.map_err(of(id))?)?)
     }
 
     async fn schedule_delete(&self, id: u64) -> Result<(), Failure> {

@@ -181,7 +181,11 @@ pub(super) fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// The ticks after `from` up to `until`.
-pub(super) fn ticks(table: &Timetable, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+pub(super) fn ticks(
+    table: &Timetable,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<DateTime<Utc>> {
     std::iter::successors(table.next_after(from), |tick| table.next_after(*tick))
         .take_while(|tick| *tick <= until)
         .collect()
