@@ -38,7 +38,7 @@ const BY_ID: [&str; 8] = [
 
 /// Statements of schedules.
 const SCHEDULES: [(&str, &str); 3] = [
-    (ticks::DUE, "INDEX schedules_due (next_at<?)"),
+    (ticks::DUE, "INDEX schedules_due (next_at>? AND next_at<?)"),
     (ticks::NEXT_DUE, "INDEX schedules_due"),
     (ticks::PRUNE, "SEARCH schedule_runs USING PRIMARY KEY"),
 ];
