@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     context::ApiContext,
-    error::invalid,
+    error::{invalid, item_of},
     idempotency::{self, Key},
     operation::{Input, Operation},
     operations::{CreateJob, CreateJobOk},
@@ -133,6 +133,10 @@ pub(super) fn refused(error: StoreError, place: &str) -> Failure {
         StoreError::Refused { field, message } => {
             invalid(vec![Fault::new(format!("{place}/{field}"), message)])
         }
+        // Of many, `place` is where their list stands; by itself the error means `items`.
+        StoreError::ItemRefused { index, reason } if place != "/body" => {
+            item_of(place, index, &reason)
+        }
         error => error.into(),
     }
 }
@@ -142,10 +146,5 @@ pub(super) fn location(id: i64) -> String {
 }
 
 pub(super) fn no_such_type() -> Failure {
-    let known: Vec<_> = contract::POLICIES
-        .iter()
-        .map(|policy| policy.job_type)
-        .collect();
-    let message = format!("job_type must be a declared job type: {}", known.join(", "));
-    invalid(vec![Fault::new("/body/job_type", message)])
+    invalid(vec![contract::unknown_job_type("/body/job_type")])
 }

@@ -87,17 +87,25 @@ impl From<StoreError> for Failure {
 }
 
 /// One of many was refused, and all or none was asked for.
-fn item(index: usize, reason: &StoreError) -> Failure {
+pub(super) fn item(index: usize, reason: &StoreError) -> Failure {
+    item_of("/body/items", index, reason)
+}
+
+/// The same in the list that stands at `list`.
+pub(super) fn item_of(list: &str, index: usize, reason: &StoreError) -> Failure {
     match reason {
         StoreError::Refused { field, message } => invalid(vec![Fault::new(
-            format!("/body/items/{index}/{field}"),
+            format!("{list}/{index}/{field}"),
             message.clone(),
         )]),
-        StoreError::DuplicateJob { .. } => Failure::new(
-            409,
-            ErrorCode::DuplicateJob,
-            format!("item {index}: {reason}"),
-        ),
+        StoreError::DuplicateJob { .. } => {
+            let faults = vec![Fault::new(format!("{list}/{index}"), reason.to_string())];
+            let message = format!("item {index}: {reason}");
+            Failure {
+                faults,
+                ..Failure::new(409, ErrorCode::DuplicateJob, message)
+            }
+        }
         StoreError::QueueFull { .. } => {
             let message = format!("item {index}: {reason}");
             Failure::new(429, ErrorCode::QueueFull, message).header("retry-after", "5")

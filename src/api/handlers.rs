@@ -2,8 +2,9 @@
 //! Must not know: how.
 
 use super::{
+    bulk,
     context::ApiContext,
-    enqueue, events, health, jobs,
+    enqueue, events, groups, health, jobs,
     operation::Input,
     operations::{self as op, Api},
     reply::Failure,
@@ -23,13 +24,19 @@ macro_rules! handlers {
 }
 
 handlers! {
+    cancel_group(CancelGroup) -> CancelGroupOk = groups;
     cancel_job(CancelJob) -> CancelJobOk = jobs;
+    cancel_jobs(CancelJobs) -> CancelJobsOk = bulk;
+    create_group(CreateGroup) -> CreateGroupOk = groups;
     create_job(CreateJob) -> CreateJobOk = enqueue;
+    create_jobs(CreateJobs) -> CreateJobsOk = bulk;
     create_schedule(CreateSchedule) -> CreateScheduleOk = schedules;
     create_user(CreateUser) -> CreateUserOk = users;
     delete_job(DeleteJob) -> DeleteJobOk = jobs;
+    delete_jobs(DeleteJobs) -> DeleteJobsOk = bulk;
     delete_schedule(DeleteSchedule) -> DeleteScheduleOk = schedules;
     delete_user(DeleteUser) -> DeleteUserOk = users;
+    get_group(GetGroup) -> GetGroupOk = groups;
     get_health(GetHealth) -> GetHealthOk = health;
     get_job(GetJob) -> GetJobOk = jobs;
     get_job_stats(GetJobStats) -> GetJobStatsOk = jobs;
@@ -39,6 +46,7 @@ handlers! {
     get_user(GetUser) -> GetUserOk = users;
     get_version(GetVersion) -> GetVersionOk = health;
     list_events(ListEvents) -> ListEventsOk = events;
+    list_groups(ListGroups) -> ListGroupsOk = groups;
     list_job_attempts(ListJobAttempts) -> ListJobAttemptsOk = jobs;
     list_job_types(ListJobTypes) -> ListJobTypesOk = jobs;
     list_jobs(ListJobs) -> ListJobsOk = jobs;
@@ -48,6 +56,7 @@ handlers! {
     pause_schedule(PauseSchedule) -> PauseScheduleOk = schedules;
     resume_schedule(ResumeSchedule) -> ResumeScheduleOk = schedules;
     retry_job(RetryJob) -> RetryJobOk = jobs;
+    retry_jobs(RetryJobs) -> RetryJobsOk = bulk;
     run_schedule(RunSchedule) -> RunScheduleOk = schedules;
     update_schedule(UpdateSchedule) -> UpdateScheduleOk = schedules;
     update_user(UpdateUser) -> UpdateUserOk = users;

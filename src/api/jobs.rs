@@ -1,6 +1,7 @@
 //! Owns the handlers of jobs, whatever their type.
 //! Must not know: storage, or what a job does.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -80,6 +81,30 @@ pub(super) async fn delete_job(
 struct Filter {
     status: Option<String>,
     job_type: Option<String>,
+    queue: Option<String>,
+    tag: Option<String>,
+    group_id: Option<i64>,
+    created_after: Option<DateTime<Utc>>,
+    created_before: Option<DateTime<Utc>>,
+    search: Option<String>,
+}
+
+impl Filter {
+    fn jobs(&self) -> JobFilter {
+        let it = self.clone();
+        JobFilter {
+            ids: Vec::new(),
+            // Only a token of ours gets here, and it was made from a status.
+            status: it.status.and_then(|status| status.parse().ok()),
+            job_type: it.job_type,
+            queue: it.queue,
+            tag: it.tag,
+            group_id: it.group_id,
+            created_after: it.created_after,
+            created_before: it.created_before,
+            search: it.search,
+        }
+    }
 }
 
 impl page::Filter for Filter {
@@ -94,19 +119,18 @@ pub(super) async fn list_jobs(
     let filter = Filter {
         status: query.status.map(|status| status.to_string()),
         job_type: query.job_type.map(Into::into),
+        queue: query.queue.map(Into::into),
+        tag: query.tag.map(Into::into),
+        group_id: query.group_id.and_then(|group| row(group.0)),
+        created_after: query.created_after,
+        created_before: query.created_before,
+        search: query.search.map(Into::into),
     };
     let page = Page::asked(filter, query.page_token.as_deref())?;
-    let filter = JobFilter {
-        // Only a token of ours gets here, and it was made from a status.
-        status: page
-            .filter
-            .status
-            .as_deref()
-            .and_then(|status| status.parse().ok()),
-        job_type: page.filter.job_type.clone(),
-    };
     let limit = usize::try_from(query.limit.get()).unwrap_or(usize::MAX);
-    let jobs = context.store.job_list(filter, page.before, limit + 1);
+    let jobs = context
+        .store
+        .job_list(page.filter.jobs(), page.before, limit + 1);
     let mut jobs = jobs.await?;
     let next_page = page.cut(&mut jobs, limit, |job| job.id);
     let items = jobs.iter().map(wire::job).collect::<Result<_, _>>()?;

@@ -8,6 +8,7 @@
 //! ```
 
 mod auth;
+mod bulk;
 mod context;
 mod cors;
 mod document;
@@ -17,6 +18,7 @@ mod etag;
 mod event_stream;
 mod events;
 mod extract;
+mod groups;
 mod handlers;
 mod health;
 mod idempotency;

@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
-    events::EventsCommand, flags::ConfigFlags, jobs::JobsCommand, output::Format,
-    schedules::SchedulesCommand, settings::ConfigCommand, specs::SpecCommand, users::UsersCommand,
+    events::EventsCommand, flags::ConfigFlags, groups::GroupsCommand, jobs::JobsCommand,
+    output::Format, schedules::SchedulesCommand, settings::ConfigCommand, specs::SpecCommand,
+    users::UsersCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -73,6 +74,14 @@ pub(super) enum Command {
         at: At,
         #[command(subcommand)]
         command: SchedulesCommand,
+    },
+    /// Inspect, make and cancel groups of jobs.
+    #[command(subcommand_required = true)]
+    Groups {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: GroupsCommand,
     },
     /// Inspect and change users.
     Users {

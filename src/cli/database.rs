@@ -10,9 +10,9 @@ use super::{Failure, target::Target, wait};
 use crate::{
     clock::SystemClock,
     config::Config,
-    contract::{self, types, wire, wire_enqueue, wire_events},
+    contract::{self, types, wire, wire_enqueue, wire_events, wire_groups},
     model::{
-        EventFilter, EventsFrom, Fault, JobFilter, JobStatus, NewUser, UserChange, UserFilter,
+        BulkChange, EventFilter, EventsFrom, Fault, JobFilter, NewUser, UserChange, UserFilter,
     },
     processors::user_created::job_for,
     queue::new_job,
@@ -20,7 +20,7 @@ use crate::{
     validation::{Mode, Validator},
 };
 
-/// Rows per query, and jobs per transaction when many are deleted.
+/// Rows per query.
 const BATCH: usize = 1_000;
 
 /// A database, opened for one command.
@@ -151,16 +151,39 @@ impl Target for Database {
         deleted.map_err(|error| Failure::of_store(error, &job(id)))
     }
 
-    async fn job_clear(&self, status: JobStatus) -> Result<usize, Failure> {
-        let mut deleted = 0;
-        loop {
-            let batch = self.store.job_clear(status, BATCH).await;
-            let batch = batch.map_err(|error| Failure::of_store(error, "jobs"))?;
-            deleted += batch;
-            if batch == 0 {
-                return Ok(deleted);
-            }
-        }
+    async fn jobs_create(&self, body: Value) -> Result<types::BulkJobs, Failure> {
+        self.create_many(body).await
+    }
+
+    async fn jobs_change(&self, change: &BulkChange) -> Result<types::BulkChange, Failure> {
+        self.change_many(change).await
+    }
+
+    async fn group_create(&self, body: Value) -> Result<types::JobGroupCreated, Failure> {
+        self.create_group(body).await
+    }
+
+    async fn groups(&self, limit: u32) -> Result<Vec<types::JobGroup>, Failure> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let groups = self.store.group_list(None, limit).await;
+        let groups = groups.map_err(|error| Failure::of_store(error, "groups"))?;
+        Ok(groups
+            .iter()
+            .map(wire_groups::group)
+            .collect::<Result<_, _>>()?)
+    }
+
+    async fn group(&self, id: u64) -> Result<types::JobGroup, Failure> {
+        let found = self.store.group_get(number(id)?).await;
+        let found = found.map_err(|error| Failure::of_store(error, "group"))?;
+        let found = found.ok_or_else(|| Failure::NotFound(format!("group {id}")))?;
+        Ok(wire_groups::group(&found)?)
+    }
+
+    async fn group_cancel(&self, id: u64) -> Result<types::JobGroup, Failure> {
+        let group = self.store.group_cancel(number(id)?).await;
+        let group = group.map_err(|error| Failure::of_store(error, &format!("group {id}")))?;
+        Ok(wire_groups::group(&group)?)
     }
 
     async fn user_create(&self, body: Value) -> Result<types::User, Failure> {

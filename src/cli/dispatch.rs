@@ -11,6 +11,7 @@ use super::{
     arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments, ServeArguments},
     database::Database,
     events::EventsCommand,
+    groups::GroupsCommand,
     health,
     jobs::JobsCommand,
     maintenance,
@@ -78,6 +79,9 @@ fn dispatch(
         Some(Command::Schedules { at, command }) => {
             context.operate(&at, Work::Schedules(command), output)
         }
+        Some(Command::Groups { at, command }) => {
+            context.operate(&at, Work::Groups(command), output)
+        }
         Some(Command::Users { at, command }) => context.operate(&at, Work::Users(command), output),
         Some(Command::Migrate { command, .. }) => {
             let command = command.unwrap_or(MigrateCommand::Status);
@@ -96,6 +100,7 @@ enum Work {
     Jobs(JobsCommand),
     Events(EventsCommand),
     Schedules(SchedulesCommand),
+    Groups(GroupsCommand),
     Users(UsersCommand),
 }
 
@@ -104,7 +109,8 @@ impl Work {
     const fn creates(&self) -> bool {
         matches!(
             self,
-            Self::Jobs(JobsCommand::Enqueue(_))
+            Self::Jobs(JobsCommand::Enqueue(_) | JobsCommand::EnqueueMany(_))
+                | Self::Groups(GroupsCommand::Create { .. })
                 | Self::Schedules(SchedulesCommand::Create { .. })
                 | Self::Users(UsersCommand::Create { .. })
         )
@@ -119,6 +125,7 @@ impl Work {
             Self::Jobs(command) => command.run(target, output).await,
             Self::Events(command) => command.run(target, output).await,
             Self::Schedules(command) => command.run(target, output).await,
+            Self::Groups(command) => command.run(target, output).await,
             Self::Users(command) => command.run(target, output).await,
         }
     }
@@ -197,6 +204,7 @@ impl Arguments {
                 Command::Jobs { at, .. }
                 | Command::Events { at, .. }
                 | Command::Schedules { at, .. }
+                | Command::Groups { at, .. }
                 | Command::Users { at, .. },
             ) => at.form.output,
             Some(

@@ -157,16 +157,25 @@ impl Enqueue {
 /// JSON text, a file with `@` before its name, or `-` for stdin.
 pub(super) fn read_json(what: &str, given: &str) -> Result<Value, Failure> {
     let text = match given.strip_prefix('@') {
-        Some(path) => {
-            let file =
-                std::fs::File::open(Path::new(path)).map_err(|error| unreadable(path, &error))?;
-            read(path, file)?
-        }
-        None if given == "-" => read("stdin", std::io::stdin().lock())?,
+        Some(path) => read_file(path)?,
+        None if given == "-" => read_text(given)?,
         None => given.to_owned(),
     };
     serde_json::from_str(&text)
         .map_err(|error| Failure::Usage(format!("the {what} is not JSON: {error}")))
+}
+
+/// What is in a file, or for - what comes in.
+pub(super) fn read_text(name: &str) -> Result<String, Failure> {
+    if name == "-" {
+        return read("stdin", std::io::stdin().lock());
+    }
+    read_file(name)
+}
+
+fn read_file(path: &str) -> Result<String, Failure> {
+    let file = std::fs::File::open(Path::new(path)).map_err(|error| unreadable(path, &error))?;
+    read(path, file)
 }
 
 fn read(name: &str, source: impl Read) -> Result<String, Failure> {

@@ -95,7 +95,12 @@ impl Failure {
             | StoreError::StaleLease => Self::Conflict(format!("{what}: {error}")),
             StoreError::Refused { message, .. } => Self::Usage(message),
             StoreError::ItemRefused { index, reason } => {
-                Self::Usage(format!("item {index}: {reason}"))
+                let message = format!("item {index}: {reason}");
+                match *reason {
+                    StoreError::DuplicateJob { .. } => Self::Conflict(message),
+                    StoreError::QueueFull { .. } => Self::Temporary(message),
+                    _ => Self::Usage(message),
+                }
             }
             StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => {
                 Self::Temporary(with_causes(&error))

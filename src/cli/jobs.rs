@@ -6,10 +6,17 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, Output, enqueue::Enqueue, job_tables, target::Target};
+use super::{
+    Failure, Output,
+    bulk::{self, EnqueueMany},
+    enqueue::Enqueue,
+    job_tables,
+    selection::{Many, OneOrMany, Selection, Which},
+    target::Target,
+};
 use crate::{
     contract::types,
-    model::{JobFilter, JobStatus},
+    model::{BulkAction, JobFilter, JobStatus},
 };
 
 #[derive(Debug, Subcommand)]
@@ -19,15 +26,15 @@ pub(super) enum JobsCommand {
     /// List jobs, newest first.
     #[command(
         after_help = "Examples:\n  lockstep jobs list\n  lockstep jobs list failed --job-type data_export\n  \
-                            lockstep jobs list all --limit 100 -o json"
+                            lockstep jobs list all --limit 100 -o json\n  \
+                            lockstep jobs list failed --search 'timed out' --created-after 2030-01-01T00:00:00Z"
     )]
     List {
         /// State of the jobs, or all.
         #[arg(default_value = "pending", value_parser = status_or_all)]
         status: Wanted,
-        /// Only jobs of this type.
-        #[arg(long, value_name = "TYPE")]
-        job_type: Option<String>,
+        #[command(flatten)]
+        selection: Selection,
         /// Most jobs to list.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
@@ -42,8 +49,42 @@ pub(super) enum JobsCommand {
                             lockstep jobs enqueue data_analysis --unique-key nightly --on-conflict replace --delay 60"
     )]
     Enqueue(Enqueue),
-    /// Cancel a job. A running one is asked to stop.
-    Cancel { id: u64 },
+    /// Enqueue many jobs: all of them or none.
+    #[command(after_help = "Examples:\n  lockstep jobs enqueue-many jobs.jsonl\n  \
+                            make-jobs | lockstep jobs enqueue-many - --each\n\
+                      Items of the answer count from 0, blank lines not counted.")]
+    EnqueueMany(EnqueueMany),
+    /// Cancel a job, or all that match. Running ones are asked to stop.
+    #[command(after_help = "Examples:\n  lockstep jobs cancel 7\n  \
+                            lockstep jobs cancel --all-matching --tag campaign-7")]
+    Cancel(OneOrMany),
+    /// Run a failed or cancelled job again, or all that match.
+    #[command(after_help = "Examples:\n  lockstep jobs retry 7\n  \
+                            lockstep jobs retry --all-matching --status failed --search 'timed out'")]
+    Retry(OneOrMany),
+    /// Delete a job and its history, or all that match. Running ones must be cancelled first.
+    #[command(after_help = "Examples:\n  lockstep jobs delete 7\n  \
+                            lockstep jobs delete --all-matching --created-before 2030-01-01T00:00:00Z --yes")]
+    Delete(OneOrMany),
+    /// List failed jobs, newest first: the dead letter.
+    Dead {
+        #[command(flatten)]
+        selection: Selection,
+        /// Most jobs to list.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Delete failed jobs.
+    #[command(
+        after_help = "Examples:\n  lockstep jobs purge\n  lockstep jobs purge --job-type data_export --yes"
+    )]
+    Purge {
+        #[command(flatten)]
+        selection: Selection,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Wait until a job has ended.
     #[command(
         after_help = "Exit codes: 0 it is completed, 1 it failed or was cancelled, 6 it has not ended in time.\n\
@@ -55,10 +96,6 @@ pub(super) enum JobsCommand {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
-    /// Run a failed or cancelled job again.
-    Retry { id: u64 },
-    /// Delete a job and its history. A running one must be cancelled first.
-    Delete { id: u64 },
     /// Delete all jobs of one state.
     #[command(after_help = "Examples:\n  lockstep jobs clear\n  lockstep jobs clear failed --yes")]
     Clear {
@@ -104,12 +141,12 @@ impl JobsCommand {
             Self::Stats => output.show(&target.job_stats().await?, job_tables::stats),
             Self::List {
                 status: Wanted(status),
-                job_type,
+                selection,
                 limit,
-            } => {
-                let filter = JobFilter { status, job_type };
-                let jobs = target.jobs(filter, limit).await?;
-                output.show(&jobs, |jobs| job_tables::list(jobs))
+            } => list(target, selection.filter(status), limit, output).await,
+            Self::Dead { selection, limit } => {
+                let filter = selection.filter(Some(JobStatus::Failed));
+                list(target, filter, limit, output).await
             }
             Self::Show { id } => {
                 let job = target.job(id).await?;
@@ -117,26 +154,61 @@ impl JobsCommand {
                 job_tables::show(&job, &attempts, output)
             }
             Self::Enqueue(enqueue) => enqueue.run(target, output).await,
-            Self::Cancel { id } => {
-                let job = target.job_cancel(id).await?;
-                let what = match job.status {
-                    types::JobStatus::Cancelled => "cancelled",
-                    _ => "asked to stop",
-                };
-                done(output, &job, what)
+            Self::EnqueueMany(many) => many.run(target, output).await,
+            Self::Cancel(which) => act(target, BulkAction::Cancel, which, output).await,
+            Self::Retry(which) => act(target, BulkAction::Retry, which, output).await,
+            Self::Delete(which) => act(target, BulkAction::Delete, which, output).await,
+            Self::Clear { status, yes } => {
+                let filter = JobFilter::of_status(status);
+                clear(target, filter, status, yes, output).await
+            }
+            Self::Purge { selection, yes } => {
+                let status = JobStatus::Failed;
+                clear(target, selection.filter(Some(status)), status, yes, output).await
             }
             Self::Wait { id, timeout } => {
                 let limit = timeout.map(Duration::from_secs);
                 wait(&target.job_wait(id, limit).await?, output)
             }
-            Self::Retry { id } => done(output, &target.job_retry(id).await?, "pending again"),
-            Self::Delete { id } => {
-                target.job_delete(id).await?;
-                output.show(&json!({ "deleted": 1 }), |_| {
-                    sentence(&format!("job {id} deleted"))
-                })
-            }
-            Self::Clear { status, yes } => clear(target, status, yes, output).await,
+        }
+    }
+}
+
+async fn list(
+    target: &impl Target,
+    filter: JobFilter,
+    limit: u32,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let jobs = target.jobs(filter, limit).await?;
+    output.show(&jobs, |jobs| job_tables::list(jobs))
+}
+
+async fn act(
+    target: &impl Target,
+    action: BulkAction,
+    which: OneOrMany,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let id = match which.which()? {
+        Which::One(id) => id,
+        Which::Many(many) => return bulk::run(target, action, many, output).await,
+    };
+    match action {
+        BulkAction::Retry => done(output, &target.job_retry(id).await?, "pending again"),
+        BulkAction::Cancel => {
+            let job = target.job_cancel(id).await?;
+            let what = match job.status {
+                types::JobStatus::Cancelled => "cancelled",
+                _ => "asked to stop",
+            };
+            done(output, &job, what)
+        }
+        BulkAction::Delete => {
+            target.job_delete(id).await?;
+            output.show(&json!({ "deleted": 1 }), |_| {
+                sentence(&format!("job {id} deleted"))
+            })
         }
     }
 }
@@ -165,23 +237,22 @@ pub(super) fn sentence(text: &str) -> super::Rows {
 
 async fn clear(
     target: &impl Target,
+    filter: JobFilter,
     status: JobStatus,
     yes: bool,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let counts = target.job_stats().await?.total;
-    let count = job_tables::count(&counts, status);
-    if count > 0 && !yes {
-        let plural = if count == 1 { "" } else { "s" };
-        if !output.confirm(&format!("Delete {count} {status} job{plural}?"))? {
-            return Err(Failure::No("nothing was deleted".to_owned()));
-        }
-    }
-    let deleted = if count > 0 {
-        target.job_clear(status).await?
-    } else {
-        0
+    let many = Many {
+        filter,
+        dry_run: false,
+        yes,
     };
+    let question = |count| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("Delete {count} {status} job{plural}?")
+    };
+    let done = bulk::change(target, BulkAction::Delete, many, question, output).await?;
+    let deleted = done.changed;
     output.show(&json!({ "deleted": deleted }), |_| {
         sentence(&format!("{deleted} {status} jobs deleted"))
     })

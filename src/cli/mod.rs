@@ -2,18 +2,22 @@
 //! Must not know: how users and jobs are kept, or how HTTP is spoken.
 
 mod arguments;
+mod bulk;
 mod database;
+mod database_bulk;
 mod dispatch;
 mod enqueue;
 mod events;
 mod failure;
 mod flags;
+mod groups;
 mod health;
 mod job_tables;
 mod jobs;
 mod maintenance;
 mod output;
 mod schedules;
+mod selection;
 mod server;
 mod service;
 mod settings;

@@ -6,15 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lockstep_client::{Client, ConnectError, Lockstep};
+use lockstep_client::{Client, ConnectError, Lockstep, builder::ListJobs};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Failure, target::Target};
 use crate::{
     config::Secret,
-    contract::{types, wire},
-    model::{EventFilter, EventsFrom, Fault, JobFilter, JobStatus, UserFilter},
+    contract::{types, wire, wire_bulk},
+    model::{BulkAction, BulkChange, EventFilter, EventsFrom, Fault, JobFilter, UserFilter},
 };
 
 /// Most items on a page, by the contract.
@@ -43,6 +43,36 @@ impl Server {
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
+
+    fn filtered(&self, filter: &JobFilter) -> Result<ListJobs<'_>, Failure> {
+        let mut request = self.client.list_jobs();
+        if let Some(status) = filter.status {
+            request = request.status(wire::status(status));
+        }
+        if let Some(job_type) = &filter.job_type {
+            request = request.job_type(job_type.as_str());
+        }
+        if let Some(queue) = &filter.queue {
+            request = request.queue(queue.as_str());
+        }
+        if let Some(tag) = &filter.tag {
+            request = request.tag(tag.as_str());
+        }
+        if let Some(group) = filter.group_id {
+            let group = number(group.unsigned_abs())?;
+            request = request.group_id(types::JobGroupId(group));
+        }
+        if let Some(after) = filter.created_after {
+            request = request.created_after(after);
+        }
+        if let Some(before) = filter.created_before {
+            request = request.created_before(before);
+        }
+        if let Some(search) = &filter.search {
+            request = request.search(search.as_str());
+        }
+        Ok(request)
+    }
 }
 
 impl Target for Server {
@@ -57,13 +87,7 @@ impl Target for Server {
         let mut jobs = Vec::new();
         let mut token: Option<String> = None;
         while let Some(wanted) = page(limit, jobs.len()) {
-            let mut request = self.client.list_jobs().limit(wanted);
-            if let Some(status) = filter.status {
-                request = request.status(wire::status(status));
-            }
-            if let Some(job_type) = &filter.job_type {
-                request = request.job_type(job_type.as_str());
-            }
+            let mut request = self.filtered(&filter)?.limit(wanted);
             if let Some(token) = token {
                 request = request.page_token(token);
             }
@@ -173,26 +197,67 @@ impl Target for Server {
             .map_err(|error| Failure::of_server(error, &job(id)))
     }
 
-    async fn job_clear(&self, status: JobStatus) -> Result<usize, Failure> {
-        let mut deleted = 0;
-        loop {
-            let filter = JobFilter {
-                status: Some(status),
-                job_type: None,
-            };
-            let before = deleted;
-            for job in self.jobs(filter, PAGE).await? {
-                match self.job_delete(job.id.get()).await {
-                    Ok(()) => deleted += 1,
-                    // Somebody else was faster, or a worker has taken it meanwhile.
-                    Err(Failure::NotFound(_) | Failure::Conflict(_)) => {}
-                    Err(failure) => return Err(failure),
-                }
+    async fn jobs_create(&self, body: Value) -> Result<types::BulkJobs, Failure> {
+        let body: types::BulkJobsRequest = typed(body)?;
+        let answer = self.client.create_jobs().body(body).send().await;
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, "jobs"))
+    }
+
+    async fn jobs_change(&self, change: &BulkChange) -> Result<types::BulkChange, Failure> {
+        let body = wire_bulk::change(change).map_err(|error| Failure::Usage(error.to_string()))?;
+        let answer = match change.action {
+            BulkAction::Retry => self.client.retry_jobs().body(body).send().await,
+            BulkAction::Cancel => self.client.cancel_jobs().body(body).send().await,
+            BulkAction::Delete => self.client.delete_jobs().body(body).send().await,
+        };
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, "jobs"))
+    }
+
+    async fn group_create(&self, body: Value) -> Result<types::JobGroupCreated, Failure> {
+        let body: types::JobGroupRequest = typed(body)?;
+        let answer = self.client.create_group().body(body).send().await;
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, "group"))
+    }
+
+    async fn groups(&self, limit: u32) -> Result<Vec<types::JobGroup>, Failure> {
+        let mut groups = Vec::new();
+        let mut token: Option<String> = None;
+        while let Some(wanted) = page(limit, groups.len()) {
+            let mut request = self.client.list_groups().limit(wanted);
+            if let Some(token) = token {
+                request = request.page_token(token);
             }
-            if deleted == before {
-                return Ok(deleted);
+            let answer = request.send().await;
+            let page = answer
+                .map_err(|error| Failure::of_server(error, "groups"))?
+                .into_inner();
+            groups.extend(page.items);
+            token = page.next_page;
+            if token.is_none() {
+                break;
             }
         }
+        Ok(groups)
+    }
+
+    async fn group(&self, id: u64) -> Result<types::JobGroup, Failure> {
+        let answer = self.client.get_group().id(number(id)?).send().await;
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, &format!("group {id}")))
+    }
+
+    async fn group_cancel(&self, id: u64) -> Result<types::JobGroup, Failure> {
+        let answer = self.client.cancel_group().id(number(id)?).send().await;
+        answer
+            .map(lockstep_client::ResponseValue::into_inner)
+            .map_err(|error| Failure::of_server(error, &format!("group {id}")))
     }
 
     async fn user_create(&self, body: Value) -> Result<types::User, Failure> {

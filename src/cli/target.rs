@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::{
     contract::types,
-    model::{EventFilter, EventsFrom, JobFilter, JobStatus, UserFilter},
+    model::{BulkChange, EventFilter, EventsFrom, JobFilter, UserFilter},
 };
 
 /// A database or a server. Lists are newest first.
@@ -32,8 +32,16 @@ pub(super) trait Target {
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_retry(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_delete(&self, id: u64) -> Result<(), Failure>;
-    /// Deletes all jobs of one state, never `processing`; answers how many.
-    async fn job_clear(&self, status: JobStatus) -> Result<usize, Failure>;
+    /// `body` is what `POST /bulk/jobs` takes.
+    async fn jobs_create(&self, body: Value) -> Result<types::BulkJobs, Failure>;
+    /// Does as many as one call may; `next_after_id` says where the next one goes on.
+    async fn jobs_change(&self, change: &BulkChange) -> Result<types::BulkChange, Failure>;
+
+    /// `body` is what `POST /groups` takes.
+    async fn group_create(&self, body: Value) -> Result<types::JobGroupCreated, Failure>;
+    async fn groups(&self, limit: u32) -> Result<Vec<types::JobGroup>, Failure>;
+    async fn group(&self, id: u64) -> Result<types::JobGroup, Failure>;
+    async fn group_cancel(&self, id: u64) -> Result<types::JobGroup, Failure>;
 
     /// `body` is what `POST /users` takes.
     async fn user_create(&self, body: Value) -> Result<types::User, Failure>;

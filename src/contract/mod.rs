@@ -4,16 +4,22 @@
 //! Nothing here is edited by hand: change `openapi.yaml` and follow the compiler (docs/ADDING-A-JOB-TYPE.md).
 
 mod document;
+mod groups;
+mod items;
 mod options;
 mod schedules;
 pub mod wire;
+pub mod wire_bulk;
 pub mod wire_enqueue;
 pub mod wire_events;
+pub mod wire_groups;
 mod wire_schedules;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,
 };
+pub use groups::group_of;
+pub use items::{Items, items_of, unknown_job_type};
 pub use lockstep_client::types;
 /// The wire types, shared with the client crate.
 pub(crate) use options::Chosen;

@@ -139,10 +139,3 @@ pub struct Job {
     pub completed_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
-
-/// Which jobs to list. Filters combine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    pub status: Option<JobStatus>,
-    pub job_type: Option<String>,
-}

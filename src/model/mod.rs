@@ -6,6 +6,7 @@ mod counts;
 mod enqueue;
 mod event;
 mod fault;
+mod filter;
 mod group;
 mod job;
 mod policy;
@@ -18,8 +19,9 @@ pub use counts::{JobCounts, JobTypeCounts};
 pub use enqueue::{DryRun, EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
 pub use event::{EventCursor, EventFilter, EventPage, EventsFrom, JobEvent, NoCursor};
 pub use fault::Fault;
+pub use filter::{BulkAction, BulkChange, BulkChanged, JobFilter};
 pub use group::{JobGroup, NewGroup, NewItem, order};
-pub use job::{Job, JobFilter, JobStatus, UnknownJobStatus};
+pub use job::{Job, JobStatus, UnknownJobStatus};
 pub use policy::{Backoff, BackoffKind, JobLimits, JobPolicy, Rate, UniquePolicy};
 pub use run::{
     AttemptOutcome, ClaimedJob, JobAttempt, JobReport, LeaseState, LeaseToken, LogLine, Settled,

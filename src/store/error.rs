@@ -96,6 +96,18 @@ impl StoreError {
         }
     }
 
+    /// For a list that is part of a longer one, whose items stand at `places` there: the item is named by its place there.
+    #[must_use]
+    pub fn in_place(self, places: &[usize]) -> Self {
+        match self {
+            Self::ItemRefused { index, reason } => Self::ItemRefused {
+                index: places.get(index).copied().unwrap_or(index),
+                reason,
+            },
+            error => error,
+        }
+    }
+
     pub(super) const fn unavailable(reason: &'static str) -> Self {
         Self::Unavailable {
             reason,

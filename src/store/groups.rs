@@ -2,7 +2,10 @@
 //! Must not know: how an engine does it.
 
 use super::{Done, Once, Store, StoreError};
-use crate::model::{Enqueued, JobGroup, NewGroup};
+use crate::model::{BulkAction, BulkChange, Enqueued, JobFilter, JobGroup, NewGroup};
+
+/// Jobs that are cancelled in one transaction.
+const BATCH: usize = 500;
 
 impl Store {
     /// Stores the group with all of its jobs, or nothing. `ItemRefused`.
@@ -16,6 +19,28 @@ impl Store {
 
     pub async fn group_get(&self, id: i64) -> Result<Option<JobGroup>, StoreError> {
         self.engine.group_get(id).await
+    }
+
+    /// Cancels all of its jobs that have not ended, in batches. Answers the group as it is then. `NotFound`.
+    pub async fn group_cancel(&self, id: i64) -> Result<JobGroup, StoreError> {
+        self.group_get(id).await?.ok_or(StoreError::NotFound)?;
+        let mut change = BulkChange {
+            action: BulkAction::Cancel,
+            filter: JobFilter {
+                group_id: Some(id),
+                ..JobFilter::default()
+            },
+            after: None,
+            limit: BATCH,
+            dry_run: false,
+        };
+        loop {
+            let changed = self.job_bulk(change.clone()).await?;
+            if changed.next.is_none() {
+                return self.group_get(id).await?.ok_or(StoreError::NotFound);
+            }
+            change.after = changed.next;
+        }
     }
 
     /// Newest first, with ids below `before_id`.

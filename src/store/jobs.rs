@@ -7,8 +7,8 @@ use super::{
     Claim, Claims, Done, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
 };
 use crate::model::{
-    DryRun, Enqueued, Job, JobAttempt, JobFilter, JobReport, JobStatus, JobTypeCounts, LeaseState,
-    LeaseToken, NewItem, NewJob, Settled, Settlement,
+    BulkChange, BulkChanged, DryRun, Enqueued, Job, JobAttempt, JobFilter, JobReport,
+    JobTypeCounts, LeaseState, LeaseToken, NewItem, NewJob, Settled, Settlement,
 };
 
 impl Store {
@@ -84,9 +84,10 @@ impl Store {
         self.engine.job_delete(id).await
     }
 
-    /// Deletes a batch of the jobs in one state, oldest first; answers how many. `JobProcessing` for that state.
-    pub async fn job_clear(&self, status: JobStatus, limit: usize) -> Result<usize, StoreError> {
-        self.engine.job_clear(status, limit).await
+    /// Retries, cancels or deletes the first jobs that match, each as by itself; what has changed before it was its turn is
+    /// skipped. An error in the middle leaves what was done before it.
+    pub async fn job_bulk(&self, change: BulkChange) -> Result<BulkChanged, StoreError> {
+        self.engine.job_bulk(change).await
     }
 
     /// Jobs by type and state, from counters that are kept with each transition: the same cost at any length.

@@ -173,10 +173,7 @@ async fn jobs_survive_a_killed_and_a_frozen_worker() {
     let store = Store::open(&config, Arc::new(SystemClock), &log)
         .await
         .unwrap();
-    let filter = JobFilter {
-        status: Some(JobStatus::Completed),
-        job_type: None,
-    };
+    let filter = JobFilter::of_status(JobStatus::Completed);
     let completed = store.job_list(filter, None, JOBS * 2).await.unwrap();
     assert_eq!(completed.len(), JOBS);
     for job in completed {

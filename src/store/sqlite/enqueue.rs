@@ -78,6 +78,16 @@ pub(super) fn insert(
     })
 }
 
+/// Stores a job that nobody may refuse: one without unique key, expiry and jobs that it waits for.
+pub(super) fn insert_always(
+    tx: &mut Tx<'_>,
+    job: NewJob,
+    ageing: Duration,
+) -> Result<Job, StoreError> {
+    let scheduled_at = start(tx, &job);
+    write(tx, job, scheduled_at, 0, ageing)
+}
+
 /// When the job may run first, in microseconds.
 fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
     let now = micros(tx.now);

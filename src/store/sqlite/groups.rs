@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Sqlite,
-    enqueue::{insert, last_id},
+    enqueue::{insert_always, last_id},
     idempotency::once,
     statement::statement,
     ties::Ties,
@@ -238,11 +238,12 @@ fn finish(tx: &mut Tx<'_>, id: i64, ageing: Duration) -> Result<(), StoreError> 
         .transpose()
         .map_err(|error| StoreError::Internal(Box::new(error)))?;
     let job = callback.map(|callback| callback.job(&group));
-    let job = job.map(|job| insert(tx, job, ageing)).transpose()?;
+    // Were it refused, so would be the end of the group's last job.
+    let job = job.map(|job| insert_always(tx, job, ageing)).transpose()?;
     diesel::update(job_groups::table.find(id))
         .set((
             job_groups::completed_at.eq(micros(tx.now)),
-            job_groups::callback_job_id.eq(job.map(|enqueued| enqueued.job.id)),
+            job_groups::callback_job_id.eq(job.map(|job| job.id)),
         ))
         .execute(tx.conn)?;
     Ok(())

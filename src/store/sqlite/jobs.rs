@@ -12,6 +12,7 @@ use diesel::{
 use super::{
     Sqlite,
     enqueue::rank,
+    filter::conditions,
     ties,
     time::{micros, moment},
     unique,
@@ -123,11 +124,8 @@ impl Sqlite {
     ) -> Result<Vec<Job>, StoreError> {
         self.read(move |conn| {
             let mut query = job_queue::table.select(JobRow::as_select()).into_boxed();
-            if let Some(status) = filter.status {
-                query = query.filter(job_queue::status.eq(status.as_str()));
-            }
-            if let Some(job_type) = filter.job_type {
-                query = query.filter(job_queue::job_type.eq(job_type));
+            for condition in conditions(filter)? {
+                query = query.filter(condition);
             }
             if let Some(before) = before_id {
                 query = query.filter(job_queue::id.lt(before));
@@ -155,37 +153,6 @@ impl Sqlite {
     pub(in crate::store) async fn job_delete(&self, id: i64) -> Result<(), StoreError> {
         let ageing = self.ageing;
         self.write(move |tx| delete(tx, id, ageing)).await
-    }
-
-    /// Deletes a batch of the jobs in one state, and answers how many it was.
-    pub(in crate::store) async fn job_clear(
-        &self,
-        status: JobStatus,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        if status == JobStatus::Processing {
-            return Err(StoreError::JobProcessing);
-        }
-        let ageing = self.ageing;
-        self.write(move |tx| {
-            let jobs: Vec<i64> = job_queue::table
-                .filter(job_queue::status.eq(status.as_str()))
-                .order(job_queue::id)
-                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-                .select(job_queue::id)
-                .load(tx.conn)?;
-            let mut cleared = 0;
-            for id in jobs {
-                match delete(tx, id, ageing) {
-                    Ok(()) => cleared += 1,
-                    // The end of another one took it along.
-                    Err(StoreError::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(cleared)
-        })
-        .await
     }
 }
 

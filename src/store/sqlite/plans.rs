@@ -107,3 +107,22 @@ fn hot_statements_use_their_index() {
         assert!(!walks && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
     }
 }
+
+#[test]
+fn the_dead_letter_is_found_by_its_index() {
+    use diesel::{QueryDsl, debug_query, sqlite::Sqlite};
+
+    use crate::{model::JobFilter, store::schema::job_queue};
+
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    migrate::up(&mut conn).unwrap();
+    let failed = JobFilter::of_status(crate::model::JobStatus::Failed);
+    let mut query = job_queue::table.select(job_queue::id).into_boxed();
+    for condition in super::filter::conditions(failed).unwrap() {
+        query = query.filter(condition);
+    }
+    let text = debug_query::<Sqlite, _>(&query).to_string();
+    let (query, _) = text.split_once(" -- ").unwrap();
+    let plan = plan(&mut conn, query);
+    assert!(plan.contains("INDEX job_queue_failed"), "{query}\n{plan}");
+}

@@ -16,6 +16,8 @@ async fn the_client_calls_every_operation() {
     enqueue(&client).await;
     jobs(&client).await;
     schedules(&client).await;
+    groups(&client).await;
+    bulk(&client).await;
     assert_eq!(
         served(&server),
         OPERATIONS.iter().map(|one| one.id.to_owned()).collect()
@@ -222,4 +224,51 @@ async fn schedules(client: &Client) {
     let delete = client.delete_schedule().id(id).if_match(etag(&resumed));
     delete.send().await.unwrap();
     assert!(client.get_schedule().id(id).send().await.is_err());
+}
+
+async fn bulk(client: &Client) {
+    let request: types::BulkJobsRequest = serde_json::from_value(serde_json::json!({"items": [
+        {"job_type": "data_analysis", "payload": {}, "tags": ["bulk"]},
+        {"job_type": "data_analysis", "payload": {}, "tags": ["bulk"], "after_items": [0]},
+    ]}))
+    .unwrap();
+    let stored = client.create_jobs().body(request).send().await.unwrap();
+    let outcomes: Vec<_> = stored.items.iter().map(|job| job.outcome).collect();
+    assert_eq!(outcomes, [types::BulkOutcome::Created; 2]);
+    let change: types::BulkChangeRequest =
+        serde_json::from_value(serde_json::json!({"filter": {"tag": "bulk"}})).unwrap();
+    let done = client
+        .cancel_jobs()
+        .body(change.clone())
+        .send()
+        .await
+        .unwrap();
+    // The second one went with the first.
+    assert_eq!((done.matched, done.changed), (2, 1));
+    let done = client
+        .retry_jobs()
+        .body(change.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((done.matched, done.changed), (2, 2));
+    let done = client.delete_jobs().body(change).send().await.unwrap();
+    assert_eq!((done.matched, done.changed), (2, 2));
+}
+
+async fn groups(client: &Client) {
+    let request: types::JobGroupRequest = serde_json::from_value(serde_json::json!({
+        "jobs": [{"job_type": "data_analysis", "payload": {}}],
+    }))
+    .unwrap();
+    let created = client.create_group().body(request).send().await.unwrap();
+    let id = created.group.id.0;
+    let location = format!("/groups/{id}");
+    assert_eq!(created.headers()["location"], location.as_str());
+    let group = client.get_group().id(id).send().await.unwrap();
+    assert_eq!((group.total, group.pending), (1, 1));
+    let page = client.list_groups().send().await.unwrap();
+    assert_eq!(page.items, std::slice::from_ref(&*group));
+    let cancelled = client.cancel_group().id(id).send().await.unwrap();
+    assert_eq!((cancelled.cancelled, cancelled.percent), (1, 100.0));
 }

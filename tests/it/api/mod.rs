@@ -2,9 +2,12 @@
 
 mod access; // tokens, rate limits, CORS, what is served beside the contract
 mod bodies; // sizes, encodings, content types, hostile bodies, the three modes
+mod bulk; // many jobs at once
 mod connections; // requests that never end, and a stop that does
 mod enqueue; // options, dry runs, unique keys, idempotency keys, dependencies
 mod every_operation; // each operation of the contract, by the generated client
+mod filters; // lists of jobs, filtered
+mod groups; // jobs that belong together
 mod health; // the seed's answers
 mod jobs; // enqueueing, lists, states
 mod pages; // lists in pages, their tokens

@@ -107,3 +107,44 @@ fn waiting_for_a_job_says_how_it_ended() {
     server.signal("TERM");
     assert_eq!(server.end(), Some(0));
 }
+
+#[test]
+fn groups_are_made_shown_and_cancelled_here_and_there() {
+    let home = Home::new();
+    let file = r#"{"jobs": [{"job_type": "data_analysis", "payload": {}},
+        {"job_type": "data_analysis", "payload": {}, "after_items": [0]}]}"#;
+    home.write("group.json", file);
+    home.run(&["groups", "create", "group.json"]).expect(0);
+    let (server, ready) = home.start_telling(&["serve", "--port", "0", "--no-workers"], &[]);
+    let url = ready["listening"].as_str().unwrap();
+    let over = |arguments: &[&str]| home.run(&[arguments, &["--server", url]].concat());
+    let made = over(&["groups", "create", "group.json", "-o", "json"]).expect(0);
+    assert_eq!(made.json()["job_ids"], serde_json::json!([3, 4]));
+    over(&["groups", "cancel", "2"]).expect(0);
+    for arguments in [
+        &["groups", "list"][..],
+        &["groups", "show", "2"],
+        &["groups", "show", "1", "-o", "json"],
+    ] {
+        let (here, there) = (home.run(arguments).expect(0), over(arguments).expect(0));
+        assert_eq!(here.stdout, there.stdout, "{arguments:?}");
+    }
+    assert_eq!(
+        home.run(&["groups", "show", "2", "-o", "json"]).json()["cancelled"],
+        2
+    );
+    home.write(
+        "wrong.json",
+        r#"{"jobs": [{"job_type": "tea", "payload": {}}]}"#,
+    );
+    for run in [
+        home.run(&["groups", "create", "wrong.json"]),
+        over(&["groups", "create", "wrong.json"]),
+    ] {
+        run.expect(2).saying("/body/jobs/0/job_type");
+    }
+    home.run(&["groups", "show", "9"]).expect(3);
+    over(&["groups", "cancel", "9"]).expect(3);
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
+}

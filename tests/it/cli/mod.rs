@@ -1,6 +1,7 @@
 //! Owns testing the binary as a user runs it: real processes in folders of their own.
 
 pub(crate) mod binary; // running the program and reading what it says
+mod bulk; // many jobs at once, on a database and over HTTP
 mod documents; // spec, config, help, completions: commands without a database
 mod enqueue; // everything that an enqueuer may choose
 mod events; // the log, and waiting for a job

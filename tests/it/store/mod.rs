@@ -3,10 +3,12 @@
 //!
 //! [`Database`]: crate::support::database::Database
 
+mod bulk; // filters, and what is done with all that match
 mod claims; // leases, order, heartbeats, two stores on one file
 mod events; // the log of transitions
 mod expiry; // jobs that nobody wants any more
 mod files; // refused files, settings, backup, migrations
+mod groups; // groups, their callbacks, jobs that wait for others
 mod misfires; // missed ticks of schedules, pauses
 mod model; // random steps against a small model
 mod once; // idempotency keys, dry runs
