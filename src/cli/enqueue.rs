@@ -61,10 +61,10 @@ pub(super) struct Enqueue {
     /// No other job of the type may have it while --unique-scope says so.
     #[arg(long, value_name = "KEY")]
     unique_key: Option<String>,
-    /// while_queued, until_started, until_finished or for_period.
+    /// `while_queued`, `until_started`, `until_finished` or `for_period`.
     #[arg(long, value_name = "SCOPE")]
     unique_scope: Option<String>,
-    /// For the scope for_period, in seconds.
+    /// For the scope `for_period`, in seconds.
     #[arg(long, value_name = "SECONDS")]
     unique_period: Option<u64>,
     /// When another job has the key: return it, replace its payload, or reject this one.

@@ -27,7 +27,7 @@ pub fn jobs<E>(
     for (place, outcome) in places.iter().zip(outcomes) {
         items.push(match outcome {
             Ok(enqueued) => stored(*place, enqueued)?,
-            Err(error) => self::refused(*place, refusal(*place, error))?,
+            Err(error) => self::refused(*place, &refusal(*place, error))?,
         });
     }
     for (place, faults) in refused {
@@ -38,7 +38,7 @@ pub fn jobs<E>(
             message: first.message,
             pointer: first.pointer,
         };
-        items.push(self::refused(*place, refusal)?);
+        items.push(self::refused(*place, &refusal)?);
     }
     items.sort_by_key(|item| item.index);
     Ok(types::BulkJobs { items })
@@ -57,7 +57,7 @@ fn stored(place: usize, enqueued: &Enqueued) -> Result<types::BulkJob, WireError
     })
 }
 
-fn refused(place: usize, refusal: Refusal) -> Result<types::BulkJob, WireError> {
+fn refused(place: usize, refusal: &Refusal) -> Result<types::BulkJob, WireError> {
     let cut = |text: &str, most| text.chars().take(most).collect::<String>();
     Ok(types::BulkJob {
         index: u32::try_from(place)?,

@@ -64,6 +64,7 @@ fn chosen(job: &Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, or one story")]
 fn everything_may_be_chosen_here_and_over_a_server() {
     let home = Home::new();
     let (server, url) = serve(&home, &[]);

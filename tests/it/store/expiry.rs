@@ -60,7 +60,7 @@ async fn a_retry_expires_too_and_a_job_brought_back_by_hand_does_not() {
     let id = store.job_enqueue(expiring(10)).await.unwrap().job.id;
     let lease = claim(store, 1).await[0].lease;
     let retry = Settlement::Retry {
-        delay: Duration::from_secs(60),
+        delay: Duration::from_mins(1),
         error: "no luck".to_owned(),
         outcome: AttemptOutcome::Failed,
     };

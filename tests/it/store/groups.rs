@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use lockstep::{
     model::{
-        AttemptOutcome, ControlKind, ControlLimits, Job, JobGroup, JobStatus, NewGroup, NewItem,
-        NewJob, Settlement,
+        AttemptOutcome, ControlKind, ControlLimits, Job, JobFilter, JobGroup, JobStatus, NewGroup,
+        NewItem, NewJob, Settlement,
     },
     queue::EnqueueOptions,
     store::{Done, StoreError},
@@ -71,7 +71,7 @@ fn fail() -> Settlement {
 
 /// How many callbacks there are.
 async fn callbacks(database: &Database) -> usize {
-    let jobs = database.store.job_list(Default::default(), None, 1_000);
+    let jobs = database.store.job_list(JobFilter::default(), None, 1_000);
     let jobs = jobs.await.unwrap();
     jobs.iter().filter(|job| job.priority == 9).count()
 }

@@ -9,6 +9,7 @@ use lockstep::{
 
 use crate::support::database::{Database, analysis};
 
+#[expect(clippy::unnecessary_wraps, reason = "as the store takes it")]
 fn once(digest: &str) -> Option<Once<Enqueued>> {
     Some(Once {
         key: "create_job::k".to_owned(),
