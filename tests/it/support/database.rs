@@ -43,7 +43,9 @@ pub(crate) fn count(path: &Path, of: &str) -> i64 {
 /// Nobody else can write to the file until what this answers is dropped.
 pub(crate) fn locked(path: &Path) -> SqliteConnection {
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+    // A store may be in the middle of a commit.
+    conn.batch_execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE")
+        .unwrap();
     conn
 }
 

@@ -71,15 +71,17 @@ fn further_descriptions(contract: &Value) -> Vec<String> {
             let successes: Vec<_> = responses
                 .filter(|(status, _)| status.starts_with('2'))
                 .collect();
-            let without_headers = successes
+            // Dropshot is told of the one that has headers, or else of the first.
+            let told = successes
                 .iter()
-                .filter(|(_, it)| it.get("headers").is_none());
-            if successes.len() > 1 {
-                let path = path.replace('/', "~1");
-                let pointer =
-                    |status: &str| format!("/paths/{path}/{method}/responses/{status}/description");
-                found.extend(without_headers.map(|(status, _)| pointer(status)));
-            }
+                .position(|(_, it)| it.get("headers").is_some())
+                .unwrap_or(0);
+            let others = successes.iter().enumerate();
+            let others = others.filter(|(index, _)| *index != told);
+            let path = path.replace('/', "~1");
+            let pointer =
+                |status: &str| format!("/paths/{path}/{method}/responses/{status}/description");
+            found.extend(others.map(|(_, (status, _))| pointer(status)));
         }
     }
     found
