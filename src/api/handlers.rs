@@ -4,11 +4,11 @@
 use super::{
     bulk,
     context::ApiContext,
-    enqueue, events, groups, health, jobs,
+    control, enqueue, events, groups, health, jobs,
     operation::Input,
     operations::{self as op, Api},
     reply::Failure,
-    schedules, users,
+    schedules, users, work,
 };
 
 macro_rules! handlers {
@@ -27,6 +27,7 @@ handlers! {
     cancel_group(CancelGroup) -> CancelGroupOk = groups;
     cancel_job(CancelJob) -> CancelJobOk = jobs;
     cancel_jobs(CancelJobs) -> CancelJobsOk = bulk;
+    claim_work(ClaimWork) -> ClaimWorkOk = work;
     create_group(CreateGroup) -> CreateGroupOk = groups;
     create_job(CreateJob) -> CreateJobOk = enqueue;
     create_jobs(CreateJobs) -> CreateJobsOk = bulk;
@@ -36,6 +37,7 @@ handlers! {
     delete_jobs(DeleteJobs) -> DeleteJobsOk = bulk;
     delete_schedule(DeleteSchedule) -> DeleteScheduleOk = schedules;
     delete_user(DeleteUser) -> DeleteUserOk = users;
+    explain_job(ExplainJob) -> ExplainJobOk = control;
     get_group(GetGroup) -> GetGroupOk = groups;
     get_health(GetHealth) -> GetHealthOk = health;
     get_job(GetJob) -> GetJobOk = jobs;
@@ -45,19 +47,29 @@ handlers! {
     get_schedule(GetSchedule) -> GetScheduleOk = schedules;
     get_user(GetUser) -> GetUserOk = users;
     get_version(GetVersion) -> GetVersionOk = health;
+    heartbeat_work(HeartbeatWork) -> HeartbeatWorkOk = work;
+    limit_job_type(LimitJobType) -> LimitJobTypeOk = control;
+    limit_queue(LimitQueue) -> LimitQueueOk = control;
     list_events(ListEvents) -> ListEventsOk = events;
     list_groups(ListGroups) -> ListGroupsOk = groups;
     list_job_attempts(ListJobAttempts) -> ListJobAttemptsOk = jobs;
-    list_job_types(ListJobTypes) -> ListJobTypesOk = jobs;
+    list_job_types(ListJobTypes) -> ListJobTypesOk = control;
     list_jobs(ListJobs) -> ListJobsOk = jobs;
+    list_queues(ListQueues) -> ListQueuesOk = control;
     list_schedule_runs(ListScheduleRuns) -> ListScheduleRunsOk = schedules;
     list_schedules(ListSchedules) -> ListSchedulesOk = schedules;
     list_users(ListUsers) -> ListUsersOk = users;
+    list_workers(ListWorkers) -> ListWorkersOk = control;
+    pause_job_type(PauseJobType) -> PauseJobTypeOk = control;
+    pause_queue(PauseQueue) -> PauseQueueOk = control;
     pause_schedule(PauseSchedule) -> PauseScheduleOk = schedules;
+    resume_job_type(ResumeJobType) -> ResumeJobTypeOk = control;
+    resume_queue(ResumeQueue) -> ResumeQueueOk = control;
     resume_schedule(ResumeSchedule) -> ResumeScheduleOk = schedules;
     retry_job(RetryJob) -> RetryJobOk = jobs;
     retry_jobs(RetryJobs) -> RetryJobsOk = bulk;
     run_schedule(RunSchedule) -> RunScheduleOk = schedules;
+    settle_work(SettleWork) -> SettleWorkOk = work;
     update_schedule(UpdateSchedule) -> UpdateScheduleOk = schedules;
     update_user(UpdateUser) -> UpdateUserOk = users;
 }

@@ -10,8 +10,8 @@ use super::{
     operation::{Input, Operation},
     operations::{
         CancelJob, CancelJobOk, DeleteJob, DeleteJobOk, GetJob, GetJobOk, GetJobStats,
-        GetJobStatsOk, ListJobAttempts, ListJobAttemptsOk, ListJobTypes, ListJobTypesOk, ListJobs,
-        ListJobsOk, RetryJob, RetryJobOk,
+        GetJobStatsOk, ListJobAttempts, ListJobAttemptsOk, ListJobs, ListJobsOk, RetryJob,
+        RetryJobOk,
     },
     page::{self, Page},
     reply::Failure,
@@ -19,7 +19,7 @@ use super::{
     wait,
 };
 use crate::{
-    contract::{self, types, wire},
+    contract::{types, wire},
     model::JobFilter,
 };
 
@@ -143,15 +143,4 @@ pub(super) async fn get_job_stats(
 ) -> Result<GetJobStatsOk, Failure> {
     let counts = context.store.job_counts().await?;
     Ok(GetJobStatsOk::ok(&wire::stats(&counts)?))
-}
-
-pub(super) async fn list_job_types(
-    _: &ApiContext,
-    _: Input<ListJobTypes>,
-) -> Result<ListJobTypesOk, Failure> {
-    let items = contract::POLICIES
-        .iter()
-        .map(wire::job_type)
-        .collect::<Result<_, _>>()?;
-    Ok(ListJobTypesOk::ok(&types::JobTypes { items }))
 }

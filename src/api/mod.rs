@@ -10,6 +10,7 @@
 mod auth;
 mod bulk;
 mod context;
+mod control;
 mod cors;
 mod document;
 mod enqueue;
@@ -33,6 +34,7 @@ mod server;
 mod unpublished;
 mod users;
 mod wait;
+mod work;
 
 /// Markers, trait, success types and registration, from `openapi.yaml`.
 pub(crate) mod operations {

@@ -7,8 +7,15 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
-    events::EventsCommand, flags::ConfigFlags, groups::GroupsCommand, jobs::JobsCommand,
-    output::Format, schedules::SchedulesCommand, settings::ConfigCommand, specs::SpecCommand,
+    events::EventsCommand,
+    flags::ConfigFlags,
+    groups::GroupsCommand,
+    jobs::JobsCommand,
+    output::Format,
+    schedules::SchedulesCommand,
+    settings::ConfigCommand,
+    specs::SpecCommand,
+    steer::{QueuesCommand, TypesCommand},
     users::UsersCommand,
 };
 
@@ -82,6 +89,25 @@ pub(super) enum Command {
         at: At,
         #[command(subcommand)]
         command: GroupsCommand,
+    },
+    /// Inspect, pause and limit queues.
+    Queues {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: QueuesCommand,
+    },
+    /// Inspect, pause and limit job types.
+    Types {
+        #[command(flatten)]
+        at: At,
+        #[command(subcommand)]
+        command: TypesCommand,
+    },
+    /// List who runs jobs now.
+    Workers {
+        #[command(flatten)]
+        at: At,
     },
     /// Inspect and change users.
     Users {

@@ -18,6 +18,7 @@ use super::{
     schedules::{ScheduleTarget, SchedulesCommand},
     server::Server,
     service,
+    steer::{self, QueuesCommand, Steer, TypesCommand},
     target::Target,
     users::UsersCommand,
 };
@@ -83,6 +84,11 @@ fn dispatch(
             context.operate(&at, Work::Groups(command), output)
         }
         Some(Command::Users { at, command }) => context.operate(&at, Work::Users(command), output),
+        Some(Command::Queues { at, command }) => {
+            context.operate(&at, Work::Queues(command), output)
+        }
+        Some(Command::Types { at, command }) => context.operate(&at, Work::Types(command), output),
+        Some(Command::Workers { at }) => context.operate(&at, Work::Workers, output),
         Some(Command::Migrate { command, .. }) => {
             let command = command.unwrap_or(MigrateCommand::Status);
             context.maintain(async |config, _| command.run(config, output).await)
@@ -101,6 +107,9 @@ enum Work {
     Events(EventsCommand),
     Schedules(SchedulesCommand),
     Groups(GroupsCommand),
+    Queues(QueuesCommand),
+    Types(TypesCommand),
+    Workers,
     Users(UsersCommand),
 }
 
@@ -118,7 +127,7 @@ impl Work {
 
     async fn run(
         self,
-        target: &(impl Target + ScheduleTarget),
+        target: &(impl Target + ScheduleTarget + Steer),
         output: &mut Output,
     ) -> Result<(), Failure> {
         match self {
@@ -126,6 +135,9 @@ impl Work {
             Self::Events(command) => command.run(target, output).await,
             Self::Schedules(command) => command.run(target, output).await,
             Self::Groups(command) => command.run(target, output).await,
+            Self::Queues(command) => command.run(target, output).await,
+            Self::Types(command) => command.run(target, output).await,
+            Self::Workers => steer::workers(target, output).await,
             Self::Users(command) => command.run(target, output).await,
         }
     }
@@ -205,7 +217,10 @@ impl Arguments {
                 | Command::Events { at, .. }
                 | Command::Schedules { at, .. }
                 | Command::Groups { at, .. }
-                | Command::Users { at, .. },
+                | Command::Users { at, .. }
+                | Command::Queues { at, .. }
+                | Command::Types { at, .. }
+                | Command::Workers { at },
             ) => at.form.output,
             Some(
                 Command::Migrate { form, .. }

@@ -12,6 +12,7 @@ use super::{
     enqueue::Enqueue,
     job_tables,
     selection::{Many, OneOrMany, Selection, Which},
+    steer::{self, Steer},
     target::Target,
 };
 use crate::{
@@ -41,6 +42,8 @@ pub(super) enum JobsCommand {
     },
     /// Show a job with its payload, result and runs.
     Show { id: u64 },
+    /// Say why a job is not running: every cause that holds.
+    Explain { id: u64 },
     /// Enqueue a job.
     #[command(
         after_help = "Examples:\n  lockstep jobs enqueue data_analysis 'Monthly report' 5\n  \
@@ -134,7 +137,7 @@ fn clearable(text: &str) -> Result<JobStatus, String> {
 impl JobsCommand {
     pub(super) async fn run(
         self,
-        target: &impl Target,
+        target: &(impl Target + Steer),
         output: &mut Output,
     ) -> Result<(), Failure> {
         match self {
@@ -148,6 +151,7 @@ impl JobsCommand {
                 let filter = selection.filter(Some(JobStatus::Failed));
                 list(target, filter, limit, output).await
             }
+            Self::Explain { id } => steer::explanation(&target.job_explain(id).await?, output),
             Self::Show { id } => {
                 let job = target.job(id).await?;
                 let attempts = target.job_attempts(id).await?;

@@ -22,6 +22,7 @@ mod server;
 mod service;
 mod settings;
 mod specs;
+mod steer;
 mod target;
 mod users;
 mod wait;

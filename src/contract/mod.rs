@@ -10,10 +10,12 @@ mod options;
 mod schedules;
 pub mod wire;
 pub mod wire_bulk;
+pub mod wire_control;
 pub mod wire_enqueue;
 pub mod wire_events;
 pub mod wire_groups;
 mod wire_schedules;
+pub mod wire_work;
 
 pub use document::{
     DOCUMENT_JSON, OPERATIONS, OperationInfo, SCHEMAS_JSON, VERSION, document, schemas,

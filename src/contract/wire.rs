@@ -12,8 +12,7 @@ use super::types;
 pub use super::wire_schedules::{schedule, schedule_run};
 use crate::{
     model::{
-        AttemptOutcome, BackoffKind, Job, JobAttempt, JobCounts, JobPolicy, JobStatus,
-        JobTypeCounts, UniqueScope, User,
+        AttemptOutcome, Job, JobAttempt, JobCounts, JobStatus, JobTypeCounts, UniqueScope, User,
     },
     queue::mask,
 };
@@ -99,7 +98,7 @@ pub fn job(job: &Job) -> Result<types::Job, WireError> {
     })
 }
 
-fn timeout(timeout: Duration) -> Result<types::JobTimeoutSeconds, WireError> {
+pub(super) fn timeout(timeout: Duration) -> Result<types::JobTimeoutSeconds, WireError> {
     // A library user may have chosen less than a second.
     let seconds = NonZeroU64::try_from(timeout.as_secs().max(1))?;
     Ok(types::JobTimeoutSeconds(seconds))
@@ -117,7 +116,7 @@ fn group_id(group: i64) -> Result<types::JobGroupId, WireError> {
     Ok(types::JobGroupId(id(group)?))
 }
 
-const fn unique_scope(scope: UniqueScope) -> types::JobUniqueScope {
+pub(super) const fn unique_scope(scope: UniqueScope) -> types::JobUniqueScope {
     match scope {
         UniqueScope::WhileQueued => types::JobUniqueScope::WhileQueued,
         UniqueScope::UntilStarted => types::JobUniqueScope::UntilStarted,
@@ -160,29 +159,6 @@ pub fn stats(counts: &[JobTypeCounts]) -> Result<types::JobStats, WireError> {
     })
 }
 
-/// A declared job type and its policy.
-pub fn job_type(policy: &JobPolicy) -> Result<types::JobType, WireError> {
-    let seconds = |duration: Duration| i64::try_from(duration.as_secs());
-    Ok(types::JobType {
-        job_type: policy.job_type.parse()?,
-        queue: policy.queue.parse()?,
-        priority: types::JobPriority(policy.priority),
-        max_retries: types::JobMaxRetries(policy.max_retries),
-        timeout_seconds: NonZeroU64::try_from(policy.timeout.as_secs())?,
-        backoff: types::JobBackoff {
-            kind: match policy.backoff.kind {
-                BackoffKind::Fixed => types::JobBackoffKind::Fixed,
-                BackoffKind::Linear => types::JobBackoffKind::Linear,
-                BackoffKind::Exponential => types::JobBackoffKind::Exponential,
-            },
-            base_seconds: seconds(policy.backoff.base)?,
-            cap_seconds: seconds(policy.backoff.cap)?,
-            jitter: policy.backoff.jitter,
-        },
-        schema_fingerprint: policy.schema_fingerprint.parse()?,
-    })
-}
-
 /// The wire's name of a state.
 pub const fn status(status: JobStatus) -> types::JobStatus {
     match status {
@@ -209,7 +185,7 @@ const fn outcome(outcome: AttemptOutcome) -> types::JobAttemptOutcome {
     }
 }
 
-const fn counts(counts: JobCounts) -> types::JobCounts {
+pub(super) const fn counts(counts: JobCounts) -> types::JobCounts {
     types::JobCounts {
         scheduled: counts.scheduled,
         pending: counts.pending,

@@ -5,6 +5,7 @@ mod control;
 mod counts;
 mod enqueue;
 mod event;
+mod explain;
 mod fault;
 mod filter;
 mod group;
@@ -13,11 +14,13 @@ mod policy;
 mod run;
 mod schedule;
 mod user;
+mod worker;
 
 pub use control::{Control, ControlKind, ControlLimits, Pause};
 pub use counts::{JobCounts, JobTypeCounts};
 pub use enqueue::{DryRun, EnqueueOutcome, Enqueued, NewJob, OnConflict, UniqueClaim, UniqueScope};
 pub use event::{EventCursor, EventFilter, EventPage, EventsFrom, JobEvent, NoCursor};
+pub use explain::{Explanation, Hold, HoldCode};
 pub use fault::Fault;
 pub use filter::{BulkAction, BulkChange, BulkChanged, JobFilter};
 pub use group::{JobGroup, NewGroup, NewItem, order};
@@ -35,3 +38,4 @@ pub use user::{
     AgeStatistics, NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile,
     UserStatistics,
 };
+pub use worker::{Worker, WorkerCard, WorkerReads};

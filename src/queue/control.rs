@@ -75,6 +75,8 @@ pub(super) struct Control {
     look: bool,
     claiming: bool,
     claim_wait: Wait,
+    /// When a timer makes us look again.
+    look_at: Option<Instant>,
 }
 
 impl Control {
@@ -91,6 +93,7 @@ impl Control {
             look: true,
             claiming: false,
             claim_wait: Wait::default(),
+            look_at: None,
         }
     }
 
@@ -139,7 +142,10 @@ impl Control {
                 self.heartbeat_answered(sent, &leases, answer);
             }
             Event::LeasesEnd => self.stop_unsure_runs(),
-            Event::LookAgain => self.look = true,
+            Event::LookAgain => {
+                self.look = true;
+                self.look_at = None;
+            }
             Event::Poll => {
                 self.look = true;
                 self.after(self.runner.config.poll, Event::Poll);
@@ -194,10 +200,7 @@ impl Control {
                 self.look |= claims.more || claims.jobs.len() >= limit;
                 if let Some(ready) = claims.ready_at {
                     let wait = (ready - self.runner.clock.now()).to_std();
-                    self.after(
-                        wait.unwrap_or_default().max(SHORTEST_WAIT),
-                        Event::LookAgain,
-                    );
+                    self.look_after(wait.unwrap_or_default().max(SHORTEST_WAIT));
                 }
                 for job in claims.jobs {
                     self.start(job, sent + self.runner.config.lease);
@@ -207,8 +210,17 @@ impl Control {
                 let wait = self.claim_wait.next();
                 warn!(self.runner.log, "cannot claim jobs";
                     "error" => outcome::with_causes(&error), "wait_ms" => wait.as_millis());
-                self.after(wait, Event::LookAgain);
+                self.look_after(wait);
             }
+        }
+    }
+
+    /// One timer, the earliest, is enough: every claim may ask for one.
+    fn look_after(&mut self, wait: Duration) {
+        let at = Instant::now() + wait;
+        if self.look_at.is_none_or(|known| at < known) {
+            self.look_at = Some(at);
+            self.at(at, Event::LookAgain);
         }
     }
 

@@ -33,9 +33,13 @@ const EVENTS_AGE: Duration = Duration::from_hours(7 * 24);
 /// Wake-ups closer together than this share one pass.
 const SPACING: Duration = Duration::from_millis(20);
 
+/// How often this process says that it lives: three times before it counts as gone.
+const PRESENCE: Duration = Duration::from_secs(10);
+
 /// Runs until it is dropped.
 pub(super) async fn run(runner: &Runner) {
     tokio::join!(
+        presence(runner),
         promote(runner),
         ticks::run(runner),
         rescue(runner),
@@ -43,6 +47,16 @@ pub(super) async fn run(runner: &Runner) {
         forget(runner),
         statistics(runner)
     );
+}
+
+/// Says that this process runs jobs, for as long as it does.
+async fn presence(runner: &Runner) {
+    loop {
+        if let Err(error) = runner.store.worker_seen(runner.card()).await {
+            warn!(runner.log, "cannot say that this process runs jobs"; "error" => outcome::with_causes(&error));
+        }
+        sleep(PRESENCE).await;
+    }
 }
 
 /// Moves due jobs over: sleeps until the next one is due, or until something may have become due.

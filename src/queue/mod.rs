@@ -22,6 +22,7 @@ mod outcome;
 mod payload;
 mod processor;
 mod registry;
+mod remote;
 mod reports;
 mod run;
 mod runner;
@@ -37,5 +38,6 @@ pub use options::{EnqueueOptions, MAX_AFTER, MAX_METADATA_BYTES, MAX_TAG_CHARS, 
 pub use outcome::MAX_ERROR_CHARS;
 pub use processor::{JobContext, JobError, JobType, Processor};
 pub use registry::{MAX_RESULT_BYTES, Registry};
+pub use remote::{RunReport, settlement_of};
 pub use reports::{MAX_CHECKPOINT_BYTES, MAX_LINE_CHARS, MAX_LOG_LINES};
 pub use runner::{Runner, RunnerConfig, RunnerHandle};

@@ -63,10 +63,10 @@ impl Registry {
     }
 
     /// The job types that it can do, each with the fingerprints of the payload schemas that it can read.
-    pub fn reads(&self) -> Vec<(&'static str, &'static str)> {
+    pub fn reads(&self) -> Vec<(&'static str, Option<&'static str>)> {
         let policies = self.entries.values().map(|entry| entry.policy);
         policies
-            .map(|policy| (policy.job_type, policy.schema_fingerprint))
+            .map(|policy| (policy.job_type, Some(policy.schema_fingerprint)))
             .collect()
     }
 

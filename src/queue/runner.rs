@@ -3,15 +3,23 @@
 
 use std::{fmt, io, sync::Arc, thread, time::Duration};
 
-use slog::{Logger, info, o};
+use slog::{Logger, info, o, warn};
 use tokio::{
     runtime::{Builder, Handle},
     sync::watch,
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use super::{Registry, control::Control, maintenance};
-use crate::{clock::Clock, metrics::Metrics, store::Store};
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{WorkerCard, WorkerReads},
+    store::Store,
+};
+
+/// Longest wait at the end of a stop for the store to forget this process.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How jobs are run.
 #[derive(Debug, Clone)]
@@ -116,7 +124,32 @@ impl Runner {
             () = control => {}
             () = maintenance::run(&self) => {}
         }
+        self.leave().await;
         info!(self.log, "workers stopped");
+    }
+
+    /// Nobody is to wait for this process. If that cannot be stored, it is forgotten by itself.
+    async fn leave(&self) {
+        let gone = self.store.worker_gone(self.config.worker_id.clone());
+        if !matches!(timeout(LEAVING, gone).await, Ok(Ok(()))) {
+            warn!(self.log, "cannot say that this process runs no more jobs");
+        }
+    }
+
+    /// What this process says of itself.
+    pub(super) fn card(&self) -> WorkerCard {
+        let reads = self.registry.reads().into_iter();
+        let reads = reads.map(|(job_type, fingerprint)| WorkerReads {
+            job_type: job_type.to_owned(),
+            schema_fingerprint: fingerprint.map(str::to_owned),
+        });
+        WorkerCard {
+            worker: self.config.worker_id.clone(),
+            queues: self.queues(),
+            reads: Some(reads.collect()),
+            slots: u32::try_from(self.config.worker_count.max(1)).unwrap_or(u32::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
     }
 
     /// The queues to claim from.

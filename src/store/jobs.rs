@@ -139,7 +139,7 @@ impl Store {
         self.engine.job_promote(limit).await
     }
 
-    /// Deletes answers, locks and buckets that count for nothing any more. Answers how many rows; `limit` is for each kind.
+    /// Deletes answers, locks, buckets and workers that count for nothing any more. Answers how many rows; `limit` is for each kind.
     pub async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
         self.engine.purge(limit).await
     }

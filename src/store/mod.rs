@@ -17,6 +17,7 @@ mod schema;
 mod sqlite;
 mod users;
 mod wake;
+mod workers;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -55,9 +55,9 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// How long the lease lasts without a heartbeat.
     pub lease: Duration,
-    /// Job types, each with a fingerprint of a payload schema that the worker can read: others are left to others.
-    /// `None`: it takes everything.
-    pub reads: Option<&'a [(&'a str, &'a str)]>,
+    /// Job types, each with a fingerprint of a payload schema that the worker can read, or `None` for any: others are
+    /// left to others. `None`: it takes everything.
+    pub reads: Option<&'a [(&'a str, Option<&'a str>)]>,
 }
 
 /// What a claim came to.

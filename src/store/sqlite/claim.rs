@@ -85,14 +85,14 @@ struct Order {
     limit: usize,
     lease: Duration,
     /// Job types and fingerprints; `None`: everything.
-    reads: Option<HashSet<(String, String)>>,
+    reads: Option<HashSet<(String, Option<String>)>>,
     policies: &'static [JobPolicy],
 }
 
 impl Sqlite {
     pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
-        let owned = |(job_type, fingerprint): &(&str, &str)| {
-            ((*job_type).to_owned(), (*fingerprint).to_owned())
+        let owned = |(job_type, fingerprint): &(&str, Option<&str>)| {
+            ((*job_type).to_owned(), fingerprint.map(str::to_owned))
         };
         let order = Order {
             queues: claim
@@ -264,9 +264,9 @@ fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreErro
 impl Order {
     fn can_read(&self, job_type: &str, fingerprint: &str) -> bool {
         self.reads.as_ref().is_none_or(|reads| {
-            reads
-                .iter()
-                .any(|(known, print)| known == job_type && print == fingerprint)
+            reads.iter().any(|(known, print)| {
+                known == job_type && print.as_deref().is_none_or(|it| it == fingerprint)
+            })
         })
     }
 }

@@ -21,6 +21,23 @@ impl Sqlite {
         self.read(kept).await
     }
 
+    pub(in crate::store) async fn queue_counts(
+        &self,
+    ) -> Result<Vec<(String, JobCounts)>, StoreError> {
+        self.read(|conn| {
+            let mut queues: BTreeMap<String, JobCounts> = BTreeMap::new();
+            for (queue, _, status, count) in rows(conn)? {
+                *queues
+                    .entry(queue)
+                    .or_default()
+                    .of(super::jobs::status(&status)?) += count;
+            }
+            queues.retain(|_, counts| *counts != JobCounts::default());
+            Ok(queues.into_iter().collect())
+        })
+        .await
+    }
+
     /// What is kept and what a count over all jobs finds, where the two differ.
     pub(in crate::store) async fn job_counts_check(
         &self,
@@ -62,29 +79,49 @@ pub(super) fn now(
     kind: ControlKind,
     name: &str,
 ) -> Result<i64, StoreError> {
-    let rows: Vec<(String, String, String, i64)> = job_counts::table
+    let which = |queue: &str, job_type: &str| match kind {
+        ControlKind::Queue => queue == name,
+        ControlKind::JobType => job_type == name,
+    };
+    let growth: i64 = statuses
+        .iter()
+        .map(|status| tx.ledger.growth(*status, which))
+        .sum();
+    Ok(committed(tx.conn, statuses, kind, name)? + growth)
+}
+
+/// The same as of the last commit.
+pub(super) fn committed(
+    conn: &mut SqliteConnection,
+    statuses: &[JobStatus],
+    kind: ControlKind,
+    name: &str,
+) -> Result<i64, StoreError> {
+    let counted = |status: &str| statuses.iter().any(|it| it.as_str() == status);
+    let sum = rows(conn)?
+        .iter()
+        .filter(|(queue, job_type, status, _)| {
+            let named = match kind {
+                ControlKind::Queue => queue == name,
+                ControlKind::JobType => job_type == name,
+            };
+            named && counted(status)
+        })
+        .map(|(.., count)| count)
+        .sum();
+    Ok(sum)
+}
+
+/// Queue, job type, state and count.
+fn rows(conn: &mut SqliteConnection) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+    Ok(job_counts::table
         .select((
             job_counts::queue,
             job_counts::job_type,
             job_counts::status,
             job_counts::count,
         ))
-        .load(tx.conn)?;
-    let which = |queue: &str, job_type: &str| match kind {
-        ControlKind::Queue => queue == name,
-        ControlKind::JobType => job_type == name,
-    };
-    let counted = |status: &str| statuses.iter().any(|it| it.as_str() == status);
-    let kept: i64 = rows
-        .iter()
-        .filter(|(queue, job_type, status, _)| which(queue, job_type) && counted(status))
-        .map(|(.., count)| count)
-        .sum();
-    let growth: i64 = statuses
-        .iter()
-        .map(|status| tx.ledger.growth(*status, which))
-        .sum();
-    Ok(kept + growth)
+        .load(conn)?)
 }
 
 fn kept(conn: &mut SqliteConnection) -> Result<Vec<JobTypeCounts>, StoreError> {

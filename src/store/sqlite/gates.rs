@@ -5,14 +5,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use diesel::{
-    OptionalExtension, QueryableByName, RunQueryDsl,
-    sql_types::{BigInt, Double},
-    sqlite::SqliteConnection,
-};
+use diesel::{OptionalExtension, QueryableByName, RunQueryDsl, sql_types::BigInt};
 
 use super::{
-    controls, counts,
+    buckets, controls, counts,
     held::{GATES, Gate, anybody, held, held_after, key_gate, let_through, queue_gate, type_gate},
     statement::statement,
     time::micros,
@@ -28,36 +24,17 @@ pub(super) const RUNNING_WITH_KEY: &str = "SELECT count(*) AS count FROM job_que
      WHERE status = 'processing' AND concurrency_key = ? AND job_type = ?";
 
 /// For the test that asks for its plan.
-pub(super) const REFILLED: &str =
-    "SELECT gate FROM rate_buckets WHERE ready_at <= ? ORDER BY ready_at LIMIT ?";
+pub(super) const REFILLED: &str = "SELECT gate FROM rate_buckets WHERE ready_at <= ? AND gate > 'key:' AND gate < 'key;' \
+     ORDER BY ready_at LIMIT ?";
 
-const FIRST_READY: &str = "SELECT ready_at AS count FROM rate_buckets WHERE ready_at IS NOT NULL ORDER BY ready_at LIMIT 1";
+/// What has passed is not waited for: this claim has looked.
+const FIRST_READY: &str =
+    "SELECT ready_at AS count FROM rate_buckets WHERE ready_at > ? ORDER BY ready_at LIMIT 1";
 
 #[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]
     count: i64,
-}
-
-#[derive(QueryableByName)]
-struct Level {
-    #[diesel(sql_type = Double)]
-    tokens: f64,
-    #[diesel(sql_type = BigInt)]
-    updated_at: i64,
-}
-
-/// How full a token bucket is now.
-fn level(rate: Rate, known: Option<&Level>, now: i64) -> f64 {
-    let full = f64::from(rate.limit);
-    known.map_or(full, |known| {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "micros of up to 285 years are exact"
-        )]
-        let elapsed = (now - known.updated_at).max(0) as f64 / 1e6;
-        (known.tokens + elapsed * full / rate.period.as_secs_f64().max(1e-6)).min(full)
-    })
 }
 
 /// What one gate lets through now.
@@ -82,13 +59,9 @@ impl Allowance {
 
     fn left(&self) -> i64 {
         let free = self.free.unwrap_or(i64::MAX).max(0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a bucket holds a million at most"
-        )]
         let tokens = self
             .bucket
-            .map_or(i64::MAX, |(_, tokens)| tokens.max(0.0) as i64);
+            .map_or(i64::MAX, |(_, tokens)| buckets::whole(tokens));
         free.min(tokens)
     }
 
@@ -286,13 +259,14 @@ impl Gates {
                 continue;
             };
             any = true;
-            let dry = allowance.waiting && tokens < 1.0;
+            let dry = allowance.waiting && buckets::whole(tokens) < 1;
             if !allowance.taken && !dry {
                 continue;
             }
-            let wait = (1.0 - tokens) * rate.period.as_secs_f64() / f64::from(rate.limit) * 1e6;
-            #[expect(clippy::cast_possible_truncation, reason = "a day at most")]
-            let ready = dry.then(|| now.saturating_add(wait.ceil() as i64));
+            let refill = dry.then(|| buckets::refilled_at(rate, tokens, now));
+            // A claim with few slots left somebody at a gate of a key that is open: the next claim looks there again.
+            let open = allowance.waiting && allowance.left() >= 1 && gate.starts_with("key:");
+            let ready = refill.or(open.then_some(now));
             statement(
                 "INSERT INTO rate_buckets (gate, tokens, updated_at, ready_at) VALUES (?, ?, ?, ?) \
                  ON CONFLICT (gate) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at, \
@@ -307,7 +281,10 @@ impl Gates {
         if !any {
             return Ok(None);
         }
-        let first: Option<Count> = statement(FIRST_READY).get_result(tx.conn).optional()?;
+        let first: Option<Count> = statement(FIRST_READY)
+            .int(now)
+            .get_result(tx.conn)
+            .optional()?;
         Ok(first.map(|first| first.count))
     }
 }
@@ -324,7 +301,7 @@ fn allowance(
         None => None,
     };
     let bucket = match rate {
-        Some(rate) => Some((rate, tokens(tx.conn, gate, rate, micros(tx.now))?)),
+        Some(rate) => Some((rate, buckets::tokens(tx.conn, gate, rate, micros(tx.now))?)),
         None => None,
     };
     Ok(Allowance {
@@ -332,21 +309,6 @@ fn allowance(
         bucket,
         ..Allowance::default()
     })
-}
-
-/// How many tokens the bucket of a gate has.
-pub(super) fn tokens(
-    conn: &mut SqliteConnection,
-    gate: &str,
-    rate: Rate,
-    now: i64,
-) -> Result<f64, StoreError> {
-    let known: Option<Level> =
-        statement("SELECT tokens, updated_at FROM rate_buckets WHERE gate = ?")
-            .text(gate)
-            .get_result(conn)
-            .optional()?;
-    Ok(level(rate, known.as_ref(), now))
 }
 
 /// Lets through what may start at gates of keys, whose limits may have been raised since: `after` is the last gate of the

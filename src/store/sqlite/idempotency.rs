@@ -10,6 +10,7 @@ use super::{
     claim::json,
     statement::statement,
     time::{micros, span},
+    workers,
     writer::Tx,
 };
 use crate::store::{Done, Once, StoreError, StoredAnswer, schema::idempotency_keys};
@@ -88,13 +89,13 @@ fn oldest(tx: &Tx<'_>) -> i64 {
 }
 
 impl Sqlite {
-    /// Deletes answers, locks and buckets that count for nothing any more. Answers how many rows.
+    /// Deletes answers, locks, buckets and workers that count for nothing any more. Answers how many rows.
     pub(in crate::store) async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.write(move |tx| {
-            let (now, old) = (micros(tx.now), oldest(tx));
+            let (now, old, gone) = (micros(tx.now), oldest(tx), workers::gone(tx.now));
             let mut purged = 0;
-            for (query, before) in PURGES.into_iter().zip([old, now, old]) {
+            for (query, before) in PURGES.into_iter().zip([old, now, old, gone]) {
                 purged += statement(query).int(before).int(limit).execute(tx.conn)?;
             }
             Ok(purged)
@@ -104,11 +105,12 @@ impl Sqlite {
 }
 
 /// A bucket is full again after a day at most: the longest period is a day.
-const PURGES: [&str; 3] = [
+const PURGES: [&str; 4] = [
     "DELETE FROM idempotency_keys WHERE idempotency_key IN \
      (SELECT idempotency_key FROM idempotency_keys WHERE created_at <= ? ORDER BY created_at LIMIT ?)",
     "DELETE FROM unique_locks WHERE unique_key IN \
      (SELECT unique_key FROM unique_locks WHERE until <= ? ORDER BY until LIMIT ?)",
     "DELETE FROM rate_buckets WHERE gate IN \
-     (SELECT gate FROM rate_buckets WHERE ready_at IS NULL AND updated_at <= ? LIMIT ?)",
+     (SELECT gate FROM rate_buckets WHERE updated_at <= ? LIMIT ?)",
+    workers::PURGE,
 ];

@@ -4,6 +4,7 @@
 mod attempts;
 mod background;
 mod backup;
+mod buckets;
 mod bulk;
 mod bulk_change;
 mod claim;
@@ -12,6 +13,7 @@ mod controls;
 mod counts;
 mod enqueue;
 mod events;
+mod explain;
 mod files;
 mod filter;
 mod gates;
@@ -37,6 +39,7 @@ mod ties;
 mod time;
 mod unique;
 mod users;
+mod workers;
 mod writer;
 
 use std::{

@@ -7,7 +7,8 @@ use diesel::{
 };
 
 use super::{
-    claim, gates, held, maintenance, migrate, reports, retention, settle, ticks, unique, users,
+    claim, explain, gates, held, maintenance, migrate, reports, retention, settle, ticks, unique,
+    users, workers,
 };
 
 #[derive(QueryableByName)]
@@ -72,6 +73,12 @@ fn hot_statements_use_their_index() {
             maintenance::EXPIRED,
             "INDEX job_queue_leases (lease_until<?)",
         ),
+        (explain::AHEAD, "INDEX job_queue_pending (queue=?"),
+        (
+            explain::OPEN_PARENTS,
+            "INDEX job_dependencies_job (job_id=?)",
+        ),
+        (explain::AHEAD_AT_GATE, "INDEX job_queue_held (held_by=?"),
         (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
         (retention::OLDEST_EVENTS, "SCAN job_events"),
         (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
@@ -125,4 +132,13 @@ fn the_dead_letter_is_found_by_its_index() {
     let (query, _) = text.split_once(" -- ").unwrap();
     let plan = plan(&mut conn, query);
     assert!(plan.contains("INDEX job_queue_failed"), "{query}\n{plan}");
+}
+
+/// Who runs what is grouped, but of running jobs alone.
+#[test]
+fn counting_what_workers_run_looks_at_running_jobs_only() {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    migrate::up(&mut conn).unwrap();
+    let plan = plan(&mut conn, workers::RUNNING);
+    assert!(plan.contains("INDEX job_queue_leases"), "{plan}");
 }

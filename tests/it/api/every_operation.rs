@@ -18,6 +18,8 @@ async fn the_client_calls_every_operation() {
     schedules(&client).await;
     groups(&client).await;
     bulk(&client).await;
+    control(&client).await;
+    work(&client).await;
     assert_eq!(
         served(&server),
         OPERATIONS.iter().map(|one| one.id.to_owned()).collect()
@@ -271,4 +273,52 @@ async fn groups(client: &Client) {
     assert_eq!(page.items, std::slice::from_ref(&*group));
     let cancelled = client.cancel_group().id(id).send().await.unwrap();
     assert_eq!((cancelled.cancelled, cancelled.percent), (1, 100.0));
+}
+
+async fn control(client: &Client) {
+    let why =
+        |body: types::builder::PauseRequest| body.by("ada".parse::<types::PauseBy>().unwrap());
+    let paused = client.pause_queue().queue("mail").body_map(why);
+    assert!(paused.send().await.unwrap().pause.is_some());
+    let limits = client.limit_queue().queue("mail");
+    let limits = limits.body_map(|body| body.max_depth(7_i64));
+    assert_eq!(limits.send().await.unwrap().limits.max_depth, Some(7));
+    let resumed = client.resume_queue().queue("mail").send().await.unwrap();
+    assert!(resumed.pause.is_none());
+    let queues = client.list_queues().send().await.unwrap();
+    assert!(
+        queues
+            .items
+            .iter()
+            .any(|queue| queue.queue.as_str() == "mail")
+    );
+    let paused = client
+        .pause_job_type()
+        .job_type("data_export")
+        .body_map(why);
+    assert!(paused.send().await.unwrap().pause.is_some());
+    let limits = client.limit_job_type().job_type("data_export");
+    limits.body_map(|body| body).send().await.unwrap();
+    let resumed = client.resume_job_type().job_type("data_export");
+    assert!(resumed.send().await.unwrap().pause.is_none());
+    let workers = client.list_workers().send().await.unwrap();
+    assert!(workers.items.is_empty());
+}
+
+async fn work(client: &Client) {
+    let request: types::WorkClaimRequest = serde_json::from_value(serde_json::json!({
+        "worker": "w", "queues": ["default"], "limit": 1, "lease_seconds": 60,
+    }))
+    .unwrap();
+    let claimed = client.claim_work().body(request).send().await.unwrap();
+    let job = &claimed.jobs[0];
+    let lease = format!("\"{}\"", job.lease.as_str());
+    let beat = client.heartbeat_work().id(job.id.0).if_match(lease.clone());
+    assert_eq!(beat.send().await.unwrap().state, types::LeaseState::Live);
+    let explained = client.explain_job().id(job.id.0).send().await.unwrap();
+    assert_eq!(explained.reasons[0].code, types::HoldCode::Running);
+    let outcome = client.settle_work().id(job.id.0).if_match(lease);
+    let settled = outcome.body_map(|body| body.outcome(types::RunOutcome::Released));
+    let settled = settled.send().await.unwrap();
+    assert_eq!(settled.status, types::JobStatus::Pending);
 }

@@ -292,7 +292,7 @@ async fn a_job_that_no_processor_here_can_read_is_left_to_others_and_in_nobodys_
         worker: "other",
         limit: 10,
         lease: Duration::from_secs(30),
-        reads: Some(&[("data_analysis", "of tomorrow")]),
+        reads: Some(&[("data_analysis", Some("of tomorrow"))]),
     };
     let claimed = db.store.job_claim(claim).await.unwrap().jobs;
     assert_eq!(

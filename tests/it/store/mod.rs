@@ -7,8 +7,10 @@ mod bulk; // filters, and what is done with all that match
 mod claims; // leases, order, heartbeats, two stores on one file
 mod events; // the log of transitions
 mod expiry; // jobs that nobody wants any more
+mod explain; // why a job is not running
 mod files; // refused files, settings, backup, migrations
 mod groups; // groups, their callbacks, jobs that wait for others
+mod limits; // pauses, concurrency, rates, back-pressure
 mod misfires; // missed ticks of schedules, pauses
 mod model; // random steps against a small model
 mod once; // idempotency keys, dry runs
