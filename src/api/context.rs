@@ -15,13 +15,18 @@ use super::{
     reply::Failure,
     server::ApiConfig,
 };
-use crate::{metrics::Metrics, store::Store, validation::Validator};
+use crate::{
+    contract, drift::Reader, metrics::Metrics, queue::Upcasters, store::Store,
+    validation::Validator,
+};
 
 /// What the server is built on.
 #[derive(Debug)]
 pub struct Parts {
     pub store: Store,
     pub validator: Arc<Validator>,
+    /// What the workers of this contract can read beside the current schemas.
+    pub upcasters: Upcasters,
     pub metrics: Metrics,
     /// Cancelled when the server stops: `/readyz` answers 503, and whoever waits for something is answered at once.
     pub stopping: CancellationToken,
@@ -32,6 +37,7 @@ pub struct Parts {
 pub struct ApiContext {
     pub(super) store: Store,
     pub(super) validator: Arc<Validator>,
+    pub(super) reader: Arc<Reader>,
     pub(super) metrics: Metrics,
     pub(super) tokens: Tokens,
     pub(super) rate: RateLimit,
@@ -47,11 +53,17 @@ impl ApiContext {
         let Parts {
             store,
             validator,
+            upcasters,
             metrics,
             stopping,
         } = parts;
         Self {
             store,
+            reader: Arc::new(Reader::of_contract(
+                Arc::clone(&validator),
+                contract::POLICIES,
+                upcasters,
+            )),
             validator,
             metrics,
             tokens: Tokens::new(&config.tokens),

@@ -4,7 +4,7 @@
 use super::{
     bulk,
     context::ApiContext,
-    control, enqueue, events, groups, health, jobs,
+    control, drift, enqueue, events, groups, health, jobs,
     operation::Input,
     operations::{self as op, Api},
     reply::Failure,
@@ -39,6 +39,7 @@ handlers! {
     delete_user(DeleteUser) -> DeleteUserOk = users;
     explain_job(ExplainJob) -> ExplainJobOk = control;
     get_group(GetGroup) -> GetGroupOk = groups;
+    get_drift(GetDrift) -> GetDriftOk = drift;
     get_health(GetHealth) -> GetHealthOk = health;
     get_job(GetJob) -> GetJobOk = jobs;
     get_job_stats(GetJobStats) -> GetJobStatsOk = jobs;

@@ -13,6 +13,7 @@ mod context;
 mod control;
 mod cors;
 mod document;
+mod drift;
 mod enqueue;
 mod error;
 mod etag;

@@ -4,8 +4,8 @@
 use std::io;
 
 use crate::{
-    api::ApiStartError, config::ConfigError, mail::MailConfigError, store::StoreError,
-    validation::ValidatorError,
+    api::ApiStartError, config::ConfigError, mail::MailConfigError, queue::UpcasterError,
+    store::StoreError, validation::ValidatorError,
 };
 
 /// Why the program does not start.
@@ -21,6 +21,8 @@ pub enum StartError {
     Workers(#[source] io::Error),
     #[error("the contract cannot be compiled")]
     Contract(#[from] ValidatorError),
+    #[error("the upcasters of old payloads cannot be used")]
+    Upcasters(#[from] UpcasterError),
     #[error("cannot serve HTTP (HOST, PORT)")]
     Serve(#[from] ApiStartError),
 }

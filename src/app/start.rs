@@ -124,7 +124,8 @@ fn start_runner(
             ..defaults
         },
         store: store.clone(),
-        registry: processors::registry(store, &mailer, export),
+        registry: processors::registry(store, &mailer, export)
+            .with_upcasters(processors::upcasters()?),
         metrics: metrics.clone(),
         clock,
         log: log.clone(),
@@ -153,6 +154,7 @@ async fn start_api(
             contract::document(),
             config.validation_mode,
         )?),
+        upcasters: processors::upcasters()?,
         metrics: metrics.clone(),
         stopping: stopping.clone(),
     };

@@ -134,6 +134,10 @@ impl Target for Database {
         Ok(wire_enqueue::enqueued(&stored)?)
     }
 
+    async fn drift(&self, document: Option<&Value>) -> Result<types::Drift, Failure> {
+        super::drift::of_store(&self.store, document, self.mode).await
+    }
+
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure> {
         let stored = self.store.job_cancel(number(id)?).await;
         let stored = stored.map_err(|error| Failure::of_store(error, &job(id)))?;

@@ -1,7 +1,7 @@
 //! Owns `lockstep jobs`.
 //! Must not know: whether a database or a server does the work.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     Failure, Output,
     bulk::{self, EnqueueMany},
+    drift,
     enqueue::Enqueue,
     job_tables,
     selection::{Many, OneOrMany, Selection, Which},
@@ -87,6 +88,16 @@ pub(super) enum JobsCommand {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
+    },
+    /// Count the jobs whose payload a contract could not read. Ask before a deploy.
+    #[command(
+        after_help = "Exit code 1 when there are any, 2 when the document cannot be used.\nExamples:\n  \
+                            lockstep jobs drift\n  lockstep jobs drift --spec openapi.yaml -o json"
+    )]
+    Drift {
+        /// The contract in this file; this program's own when left out. Not with --server.
+        #[arg(long, value_name = "FILE")]
+        spec: Option<PathBuf>,
     },
     /// Wait until a job has ended.
     #[command(
@@ -170,6 +181,7 @@ impl JobsCommand {
                 let status = JobStatus::Failed;
                 clear(target, selection.filter(Some(status)), status, yes, output).await
             }
+            Self::Drift { spec } => drift::run(spec.as_deref(), target, output).await,
             Self::Wait { id, timeout } => {
                 let limit = timeout.map(Duration::from_secs);
                 wait(&target.job_wait(id, limit).await?, output)

@@ -6,6 +6,7 @@ mod bulk;
 mod database;
 mod database_bulk;
 mod dispatch;
+mod drift;
 mod enqueue;
 mod events;
 mod failure;

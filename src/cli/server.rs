@@ -176,6 +176,10 @@ impl Target for Server {
             .map_err(|error| Failure::of_server(error, "job"))
     }
 
+    async fn drift(&self, document: Option<&Value>) -> Result<types::Drift, Failure> {
+        super::drift::of_server(&self.client, document).await
+    }
+
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure> {
         let answer = self.client.cancel_job().id(number(id)?).send().await;
         answer

@@ -30,7 +30,7 @@ impl SpecCommand {
     }
 }
 
-fn read(path: &Path) -> Result<Value, Failure> {
+pub(super) fn read(path: &Path) -> Result<Value, Failure> {
     spec::read(path).map_err(|error| {
         let reason = Failure::Internal("", Box::new(error)).text();
         Failure::Usage(format!("{}{reason}", path.display()))

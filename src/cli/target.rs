@@ -29,6 +29,8 @@ pub(super) trait Target {
     ) -> Result<types::JobEvents, Failure>;
     /// `body` is what `POST /jobs` takes. A dry run stores nothing.
     async fn job_create(&self, body: Value, dry_run: bool) -> Result<types::EnqueuedJob, Failure>;
+    /// What could not be read, over all pages: under `document`, or under the target's own contract.
+    async fn drift(&self, document: Option<&Value>) -> Result<types::Drift, Failure>;
     async fn job_cancel(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_retry(&self, id: u64) -> Result<types::Job, Failure>;
     async fn job_delete(&self, id: u64) -> Result<(), Failure>;

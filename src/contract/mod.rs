@@ -11,6 +11,7 @@ mod schedules;
 pub mod wire;
 pub mod wire_bulk;
 pub mod wire_control;
+pub mod wire_drift;
 pub mod wire_enqueue;
 pub mod wire_events;
 pub mod wire_groups;

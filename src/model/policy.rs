@@ -94,3 +94,38 @@ pub struct JobPolicy {
     /// Name of the result schema, where the type declares one.
     pub result_schema: Option<&'static str>,
 }
+
+impl JobPolicy {
+    /// For a job type that is written by hand, not declared in a contract: once at once, three retries after 5, 10 and 15
+    /// minutes, a minute for each run, kept for ever, without limits. Change what differs:
+    /// `JobPolicy { max_retries: 0, ..JobPolicy::new("thumbnail") }`.
+    pub const fn new(job_type: &'static str) -> Self {
+        Self {
+            job_type,
+            queue: "default",
+            priority: 0,
+            max_retries: 3,
+            timeout: Duration::from_mins(1),
+            backoff: Backoff {
+                kind: BackoffKind::Linear,
+                base: Duration::from_mins(5),
+                cap: Duration::from_hours(1),
+                jitter: 0.0,
+            },
+            keep_completed: None,
+            keep_failed: None,
+            keep_cancelled: None,
+            unique: None,
+            concurrency: None,
+            rate: None,
+            concurrency_key: None,
+            key_concurrency: None,
+            key_rate: None,
+            limits: JobLimits::WIDEST,
+            sensitive: &[],
+            schema_fingerprint: "",
+            payload_schema: "",
+            result_schema: None,
+        }
+    }
+}

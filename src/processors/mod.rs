@@ -7,9 +7,11 @@ pub mod email_notification;
 mod failure;
 mod profile;
 pub mod reconciler;
+mod upcasters;
 pub mod user_created;
 
 pub use data_export::ExportConfig;
+pub use upcasters::upcasters;
 
 use crate::{contract, mail::Mailer, queue::Registry, store::Store};
 

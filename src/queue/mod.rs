@@ -29,6 +29,7 @@ mod runner;
 pub mod schedule;
 mod settle;
 mod ticks;
+mod upcasters;
 mod wait;
 
 pub use backoff::delay;
@@ -41,3 +42,4 @@ pub use registry::{MAX_RESULT_BYTES, Registry};
 pub use remote::{RunReport, settlement_of};
 pub use reports::{MAX_CHECKPOINT_BYTES, MAX_LINE_CHARS, MAX_LOG_LINES};
 pub use runner::{Runner, RunnerConfig, RunnerHandle};
+pub use upcasters::{Refusal, Upcast, UpcasterError, Upcasters};

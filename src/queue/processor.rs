@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::reports::Reports;
 use crate::model::JobPolicy;
 
-/// A job type that the contract declares. Implemented by generated markers only.
+/// A job type: what the contract declares, as a generated marker; or a program's own, written by hand
+/// (docs/TESTING-YOUR-JOBS.md).
 pub trait JobType: Send + Sync + 'static {
     /// What an enqueuer gives.
     type Payload: DeserializeOwned + Serialize + Send + 'static;

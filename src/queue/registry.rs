@@ -9,7 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{JobContext, JobError, JobType, Processor, payload};
+use super::{
+    JobContext, JobError, JobType, Processor, UpcasterError, Upcasters, payload, upcasters::Upcast,
+};
+use serde_json::Value;
+
 use crate::model::JobPolicy;
 
 /// Longest result that is stored, in bytes of JSON.
@@ -18,13 +22,14 @@ pub const MAX_RESULT_BYTES: usize = 1_000_000;
 /// What a run answers: the result as JSON text, where there is one.
 pub(super) type Answer = Result<Option<String>, JobError>;
 
-type Run = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(super) type Run = Pin<Box<dyn Future<Output = Answer> + Send>>;
 type Start = Arc<dyn Fn(JobContext, String) -> Run + Send + Sync>;
 
 /// Processors by job type. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Registry {
     entries: Arc<HashMap<&'static str, Entry>>,
+    upcasters: Upcasters,
 }
 
 #[derive(Clone)]
@@ -50,6 +55,24 @@ impl Registry {
         self
     }
 
+    /// Also reads payloads of older schemas, in place of what was declared before.
+    #[must_use]
+    pub fn with_upcasters(mut self, upcasters: Upcasters) -> Self {
+        self.upcasters = upcasters;
+        self
+    }
+
+    /// Also reads payloads that the schema with the fingerprint `from` accepted. More than one at once, or over several
+    /// schemas: [`Registry::with_upcasters`].
+    pub fn with_upcaster<J: JobType>(
+        mut self,
+        from: &'static str,
+        upcast: impl Fn(Value) -> Upcast + Send + Sync + 'static,
+    ) -> Result<Self, UpcasterError> {
+        self.upcasters = self.upcasters.to_current::<J>(from, upcast)?;
+        Ok(self)
+    }
+
     /// The job types that it can do, sorted.
     pub fn job_types(&self) -> Vec<&'static str> {
         let mut types: Vec<_> = self.entries.keys().copied().collect();
@@ -62,11 +85,21 @@ impl Registry {
         self.entries.get(job_type).map(|entry| entry.policy)
     }
 
-    /// The job types that it can do, each with the fingerprints of the payload schemas that it can read.
+    /// The policies of the job types that it can do, in no order.
+    pub fn policies(&self) -> impl Iterator<Item = &'static JobPolicy> {
+        self.entries.values().map(|entry| entry.policy)
+    }
+
+    /// The job types that it can do, each with the fingerprints of the payload schemas that it can read: the current one,
+    /// and those with an upcaster.
     pub fn reads(&self) -> Vec<(&'static str, Option<&'static str>)> {
-        let policies = self.entries.values().map(|entry| entry.policy);
-        policies
-            .map(|policy| (policy.job_type, Some(policy.schema_fingerprint)))
+        self.policies()
+            .flat_map(|policy| {
+                let older = self.upcasters.reads(policy.job_type);
+                std::iter::once(policy.schema_fingerprint)
+                    .chain(older)
+                    .map(|fingerprint| (policy.job_type, Some(fingerprint)))
+            })
             .collect()
     }
 
@@ -83,18 +116,31 @@ impl Registry {
     pub(super) fn entry(&self, job_type: &str) -> Option<&Entry> {
         self.entries.get(job_type)
     }
+
+    /// One run: payload text, brought up to the current schema → typed payload → processor → result text.
+    pub(super) fn run(
+        &self,
+        entry: &Entry,
+        fingerprint: &str,
+        context: JobContext,
+        payload: String,
+    ) -> Run {
+        if fingerprint == entry.policy.schema_fingerprint {
+            return (entry.start)(context, payload);
+        }
+        // Not here and now: an upcaster is a guest in the process like the processor.
+        let (upcasters, fingerprint) = (self.upcasters.clone(), fingerprint.to_owned());
+        let (start, policy) = (Arc::clone(&entry.start), entry.policy);
+        Box::pin(async move {
+            let payload = upcasters.text(policy, &fingerprint, payload)?;
+            start(context, payload).await
+        })
+    }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registry").field(&self.job_types()).finish()
-    }
-}
-
-impl Entry {
-    /// One run: payload text → typed payload → processor → result text.
-    pub(super) fn run(&self, context: JobContext, payload: String) -> Run {
-        (self.start)(context, payload)
     }
 }
 

@@ -61,7 +61,9 @@ pub(super) async fn run(
         reports: reports.clone(),
     };
     let log = context.log.clone();
-    let task = AbortOnDropHandle::new(processors.spawn(entry.run(context, payload)));
+    let registry = &runner.registry;
+    let run = registry.run(entry, &job.schema_fingerprint, context, payload);
+    let task = AbortOnDropHandle::new(processors.spawn(run));
     let end = tokio::select! {
         biased;
         ended = timeout(job.timeout, task) => match ended {

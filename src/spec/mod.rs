@@ -10,11 +10,19 @@ mod change;
 mod diff;
 mod drifted;
 mod findings;
+// The build script compiles these too: both must make the same fingerprint of the same schema.
+#[path = "../codegen/fingerprint.rs"]
+mod fingerprint;
+mod job_types;
 mod operation;
 mod read;
+#[path = "../codegen/reference.rs"]
+mod reference;
 mod schema;
 
 pub use blessed::blessed;
 pub use change::{Change, Class, SpecDiff, Verdict, verdict};
 pub use diff::diff;
+pub use fingerprint::fingerprint;
+pub use job_types::{DeclaredJob, job_types};
 pub use read::{ReadError, parse, read};

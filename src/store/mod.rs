@@ -11,6 +11,7 @@ mod events;
 mod groups;
 mod jobs;
 mod once;
+mod payloads;
 mod requests;
 mod schedules;
 mod schema;
@@ -29,10 +30,11 @@ use crate::clock::Clock;
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{
-    Claim, Claims, Expired, ItemOutcome, MigrationState, Promoted, Rescued, StoreConfig,
-    UserCreated,
+    Claim, Claims, Expired, ItemOutcome, MigrationState, Payloads, Promoted, Rescued, StoreConfig,
+    StoredPayload, UserCreated,
 };
 pub use schedules::{NextTick, Ticked};
+pub use sqlite::enqueue_in;
 pub use wake::{Changes, Wakeups};
 
 /// The database. Cheap to clone.

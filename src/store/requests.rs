@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::model::{ClaimedJob, Enqueued, JobPolicy, User};
+use crate::model::{ClaimedJob, Enqueued, JobPolicy, JobStatus, User};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -108,4 +108,26 @@ pub struct MigrationState {
     pub version: String,
     pub name: String,
     pub applied: bool,
+}
+
+/// A payload, and the schema that accepted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPayload {
+    pub id: i64,
+    pub job_type: String,
+    pub status: JobStatus,
+    pub schema_fingerprint: String,
+    /// JSON object, as text.
+    pub payload: String,
+}
+
+/// A page of payloads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payloads {
+    /// Those whose schema the caller did not name.
+    pub jobs: Vec<StoredPayload>,
+    /// Jobs that may run yet, these and the others.
+    pub examined: usize,
+    /// Where the next page goes on; `None`: there is none.
+    pub next: Option<i64>,
 }

@@ -25,6 +25,7 @@ mod ledger;
 mod maintenance;
 mod migrate;
 mod mount;
+mod payloads;
 #[cfg(test)]
 mod plans;
 mod profiles;
@@ -39,6 +40,7 @@ mod ties;
 mod time;
 mod unique;
 mod users;
+mod within;
 mod workers;
 mod writer;
 
@@ -54,6 +56,7 @@ use slog::{Logger, o};
 use tokio::task;
 
 pub(super) use self::files::{migrate_down, migrate_up, migrations};
+pub use self::within::enqueue_in;
 use self::{
     background::Background,
     readers::Readers,

@@ -7,8 +7,8 @@ use diesel::{
 };
 
 use super::{
-    claim, explain, gates, held, maintenance, migrate, reports, retention, settle, ticks, unique,
-    users, workers,
+    claim, explain, gates, held, maintenance, migrate, payloads, reports, retention, settle, ticks,
+    unique, users, workers,
 };
 
 #[derive(QueryableByName)]
@@ -79,6 +79,7 @@ fn hot_statements_use_their_index() {
             "INDEX job_dependencies_job (job_id=?)",
         ),
         (explain::AHEAD_AT_GATE, "INDEX job_queue_held (held_by=?"),
+        (payloads::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
         (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
         (retention::OLDEST_EVENTS, "SCAN job_events"),
         (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),

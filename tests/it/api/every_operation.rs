@@ -189,6 +189,12 @@ async fn jobs(client: &Client) {
     let stats = client.get_job_stats().send().await.unwrap();
     // One per typed operation, and the user's own.
     assert_eq!(stats.total.pending, 5);
+    let drift = client
+        .get_drift()
+        .limit(std::num::NonZeroU32::new(2).unwrap());
+    let drift = drift.send().await.unwrap();
+    assert_eq!((drift.examined, drift.job_types.len()), (2, 0));
+    assert!(drift.next_after_id.is_some());
     let declared = client.list_job_types().send().await.unwrap();
     assert_eq!(declared.items.len(), lockstep::contract::POLICIES.len());
 }

@@ -7,6 +7,7 @@ mod running; // wake-ups, neighbours, cancelling, leases, two runners
 mod schedules; // ticks in a running process
 mod stopping;
 mod unavailable; // a database that nobody can write to for a while // drain, release, second stop
+mod upcasters; // payloads under older schemas
 
 use std::{future::Future, sync::Arc, time::Duration};
 

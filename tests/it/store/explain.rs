@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep::{
     model::{
-        AttemptOutcome, ControlKind, Explanation, HoldCode, JobStatus, NewJob, Settlement,
-        WorkerCard, WorkerReads,
+        AttemptOutcome, BulkAction, BulkChange, ControlKind, Explanation, HoldCode, JobFilter,
+        JobStatus, NewJob, Settlement, WorkerCard, WorkerReads,
     },
     store::{Store, StoreError},
 };

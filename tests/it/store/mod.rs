@@ -20,3 +20,4 @@ mod schedules; // ticks, two stores on one file, changes
 mod settlements; // every end of a run
 mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics
+mod within; // jobs in somebody else's transaction

@@ -47,6 +47,7 @@ impl TestServer {
         let parts = Parts {
             store: database.store.clone(),
             validator: Arc::new(Validator::new(contract::document(), mode).unwrap()),
+            upcasters: lockstep::processors::upcasters().unwrap(),
             metrics: metrics.clone(),
             stopping: stopping.clone(),
         };

@@ -1,0 +1,51 @@
+//! Owns enqueueing inside somebody else's transaction, on somebody else's connection to the file.
+//! Must not know: what else that transaction writes.
+
+use chrono::{DateTime, Utc};
+use diesel::{Connection, sqlite::SqliteConnection};
+
+use super::{
+    Sqlite, controls::Controls, enqueue::insert, ledger::Ledger, time::micros, writer::Tx,
+};
+use crate::{
+    model::{Enqueued, NewJob},
+    store::{StoreConfig, StoreError},
+};
+
+/// Stores a job, or finds the one that has its unique key, in the caller's own transaction on the same file: job, counters
+/// and event are committed, or taken back, with everything else in it. A refusal leaves nothing behind, and the
+/// transaction as it was.
+///
+/// Begin it with `immediate_transaction`: one that reads first and writes later may find that another process was faster.
+/// After the commit, [`Store::notify`](crate::store::Store::notify) wakes the workers; without it they find the job within
+/// a second or so. The database must have been opened by a [`Store`](crate::store::Store) before, which makes its tables.
+///
+/// # Errors
+/// Those of [`Store::job_enqueue`](crate::store::Store::job_enqueue).
+pub fn enqueue_in(
+    conn: &mut SqliteConnection,
+    job: NewJob,
+    now: DateTime<Utc>,
+) -> Result<Enqueued, StoreError> {
+    // A savepoint, when the caller has a transaction.
+    conn.transaction(|conn| {
+        // Nobody else's orders and moves are known here: both are read, and written, in this transaction.
+        let (mut ledger, mut controls, mut wake) = (Ledger::default(), Controls::default(), false);
+        let mut tx = Tx {
+            conn,
+            now,
+            ledger: &mut ledger,
+            controls: &mut controls,
+            wake: &mut wake,
+        };
+        let enqueued = insert(&mut tx, job, StoreConfig::AGEING)?;
+        ledger.flush(conn, micros(now))?;
+        Ok(enqueued)
+    })
+}
+
+impl Sqlite {
+    pub(in crate::store) fn notify(&self) {
+        self.wake.committed();
+    }
+}
