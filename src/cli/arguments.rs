@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
+    bench::BenchArguments,
     events::EventsCommand,
     flags::ConfigFlags,
     groups::GroupsCommand,
@@ -30,6 +31,14 @@ Examples:
 Settings are flags, environment variables or keys of a file; `lockstep --help` lists them.
 Exit codes: 0 done, 1 no or failed, 2 wrong arguments or configuration, 3 not found, 4 not authorised, 5 conflict,
 6 not ended in time, 69 server unreachable, 74 input or output failed, 75 try again later, 78 database or environment unusable.";
+
+const BENCH: &str = "\
+Workloads: enqueue (one at a time, from 64 tasks), claim and settle (by 100), cycle (claim and settle no-op jobs, by 100
+and by 500). Ours and the limit take turns, and so do the table sizes. The limit is the same work by plain prepared
+statements on the same tables and settings. The configuration is not read, no database but its own is touched.
+Exit code 2 when it cannot be run here, such as for too little disk; a table that is printed is whole.
+Example:
+  lockstep bench --dir /var/lib/lockstep --rows 1000,1000000 --output json";
 
 /// Users and durable background jobs behind one `OpenAPI` document.
 #[derive(Debug, Parser)]
@@ -137,6 +146,9 @@ pub(super) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Measure the store on this machine, beside the limit of its engine.
+    #[command(after_help = BENCH)]
+    Bench(BenchArguments),
     /// Show, check or explain the configuration.
     Config {
         #[command(flatten)]

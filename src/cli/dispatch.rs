@@ -9,6 +9,7 @@ use slog::Logger;
 use super::{
     Failure, Format, Output,
     arguments::{Arguments, At, Command, MigrateCommand, ReadyArguments, ServeArguments},
+    bench,
     database::Database,
     events::EventsCommand,
     groups::GroupsCommand,
@@ -69,6 +70,7 @@ fn dispatch(
         Some(Command::Worker(ready)) => context.service(Role::Work, &ready),
         Some(Command::Config { command, .. }) => command.run(&context.flags, environment, output),
         Some(Command::Spec { command, form }) => command.run(form.output, output),
+        Some(Command::Bench(arguments)) => bench::run(arguments, environment, output),
         Some(Command::Completions { shell }) => completions(shell, output),
         Some(Command::Health { server, .. }) => {
             block_on(health::run(server, &context.config()?, output))
@@ -222,6 +224,7 @@ impl Arguments {
                 | Command::Types { at, .. }
                 | Command::Workers { at },
             ) => at.form.output,
+            Some(Command::Bench(arguments)) => arguments.form.output,
             Some(
                 Command::Migrate { form, .. }
                 | Command::Spec { form, .. }

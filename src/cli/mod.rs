@@ -2,6 +2,7 @@
 //! Must not know: how users and jobs are kept, or how HTTP is spoken.
 
 mod arguments;
+mod bench;
 mod bulk;
 mod database;
 mod database_bulk;

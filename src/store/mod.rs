@@ -5,6 +5,7 @@
 //! (docs/decisions). Every method is one durable unit: when it returns `Ok`, what it did survives SIGKILL and power
 //! loss; when it returns an error, it did nothing.
 
+pub mod bench;
 mod controls;
 mod error;
 mod events;

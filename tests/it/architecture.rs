@@ -105,7 +105,7 @@ fn only_the_store_names_diesel() {
         "diesel is named in src/store only",
         in_src_outside(&["src/store/"]),
         |line| {
-            ["diesel", "diesel_migrations", "libsqlite3_sys"]
+            ["diesel", "diesel_migrations", "libsqlite3_sys", "rusqlite"]
                 .iter()
                 .any(|word| names(line, word))
         },

@@ -25,6 +25,10 @@ const APPLICATION_ID: u32 = 0x4c6b_7374;
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// How long the start waits for other processes that make the same file: as long as any statement waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the connection that writes is set to. The bench's raw loop has the same.
+pub(super) const WRITER_SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+     PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 16000; \
+     PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384";
 const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -105,11 +109,7 @@ pub(super) fn open_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    conn.batch_execute(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
-         PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; \
-         PRAGMA cache_size = -16384",
-    )?;
+    conn.batch_execute(WRITER_SETTINGS)?;
     assert_setting(&mut conn, "PRAGMA synchronous", 2, "synchronous=FULL")?;
     assert_setting(&mut conn, "PRAGMA foreign_keys", 1, "foreign_keys=ON")?;
     let mode = sql::<Text>("PRAGMA journal_mode").get_result::<String>(&mut conn)?;

@@ -21,13 +21,22 @@ const NETWORK: [&str; 12] = [
 
 /// The kind of the network file system that holds `path`. `None` for local ones, and where this cannot be told.
 pub(super) fn network(path: &Path) -> Option<&'static str> {
+    network_of(&kind(path)?)
+}
+
+fn network_of(kind: &str) -> Option<&'static str> {
+    NETWORK.into_iter().find(|network| *network == kind)
+}
+
+/// The kind of the file system that holds `path`. `None` where this cannot be told.
+pub(in crate::store) fn kind(path: &Path) -> Option<String> {
     let whole = path.canonicalize().ok()?;
-    network_in(&fs::read_to_string("/proc/self/mountinfo").ok()?, &whole)
+    kind_in(&fs::read_to_string("/proc/self/mountinfo").ok()?, &whole).map(str::to_owned)
 }
 
 /// Each line: `36 35 98:0 /root /mount/point options - type source options`. Of mounts on one point the last is seen.
-fn network_in(mounts: &str, path: &Path) -> Option<&'static str> {
-    let kind = mounts
+fn kind_in<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
+    let innermost = mounts
         .lines()
         .filter_map(|line| {
             let (place, kind) = line.split_once(" - ")?;
@@ -36,9 +45,8 @@ fn network_in(mounts: &str, path: &Path) -> Option<&'static str> {
             path.starts_with(&point)
                 .then(|| (point.len(), kind.split(' ').next().unwrap_or_default()))
         })
-        .max_by_key(|(length, _)| *length)?
-        .1;
-    NETWORK.into_iter().find(|network| *network == kind)
+        .max_by_key(|(length, _)| *length)?;
+    Some(innermost.1)
 }
 
 #[cfg(test)]
@@ -56,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_innermost_mount_decides() {
-        let kind = |path: &str| network_in(MOUNTS, Path::new(path));
+        let kind = |path: &str| network_of(kind_in(MOUNTS, Path::new(path))?);
         assert_eq!(kind("/var/users.db"), None);
         assert_eq!(kind("/srv/users.db"), Some("nfs4"));
         assert_eq!(kind("/srv/local/users.db"), None);

@@ -7,8 +7,8 @@ use diesel::{
 };
 
 use super::{
-    claim, explain, gates, held, maintenance, migrate, payloads, reports, retention, settle, ticks,
-    unique, users, workers,
+    claim, explain, gates, held, limit, maintenance, migrate, payloads, reports, retention, settle,
+    ticks, undo, unique, users, workers,
 };
 
 #[derive(QueryableByName)]
@@ -109,10 +109,7 @@ fn hot_statements_use_their_index() {
     let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
     let by_id = BY_ID.map(|query| (query, by_id));
     for (query, expected) in hot.into_iter().chain(SCHEDULES).chain(by_id) {
-        let plan = plan(&mut conn, query);
-        assert!(plan.contains(expected), "{query}\n{plan}");
-        let walks = plan.lines().any(|step| WALKS.contains(&step));
-        assert!(!walks && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
+        assert_uses(&mut conn, query, expected);
     }
 }
 
@@ -142,4 +139,32 @@ fn counting_what_workers_run_looks_at_running_jobs_only() {
     migrate::up(&mut conn).unwrap();
     let plan = plan(&mut conn, workers::RUNNING);
     assert!(plan.contains("INDEX job_queue_leases"), "{plan}");
+}
+
+/// The limit must not be one of a table walk, nor a run of the bench end in one.
+#[test]
+fn the_benchs_statements_use_their_index() {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    migrate::up(&mut conn).unwrap();
+    let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid";
+    for (query, expected) in [
+        (limit::CLAIM, "INDEX job_queue_pending (queue=?)"),
+        (limit::SETTLE, by_id),
+        (undo::RESTORE, by_id),
+        (undo::REMOVE, by_id),
+        (
+            undo::FORGET_RUNS,
+            "SEARCH job_attempts USING PRIMARY KEY (job_id=?)",
+        ),
+    ] {
+        assert_uses(&mut conn, query, expected);
+    }
+}
+
+#[track_caller]
+fn assert_uses(conn: &mut SqliteConnection, query: &str, expected: &str) {
+    let plan = plan(conn, query);
+    assert!(plan.contains(expected), "{query}\n{plan}");
+    let walks = plan.lines().any(|step| WALKS.contains(&step));
+    assert!(!walks && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
 }

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// Units in one commit at most: bounds the wait of the first one.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 /// Units that may wait for the writer. Beyond it, callers wait up to [`QUEUE_DEADLINE`] and then get `Unavailable`.
-const QUEUE: usize = 8_192;
+pub(super) const QUEUE: usize = 8_192;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a unit works with, inside the write transaction.

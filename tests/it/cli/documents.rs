@@ -4,8 +4,9 @@ use std::{fs, net::TcpListener};
 
 use super::binary::Home;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "serve", "worker", "migrate", "jobs", "users", "spec", "doctor", "backup", "config", "health",
+    "bench",
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! Owns testing the binary as a user runs it: real processes in folders of their own.
 
+mod bench; // measuring: all of it or nothing
 pub(crate) mod binary; // running the program and reading what it says
 mod bulk; // many jobs at once, on a database and over HTTP
 mod documents; // spec, config, help, completions: commands without a database

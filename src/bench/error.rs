@@ -1,0 +1,17 @@
+//! Owns why nothing was measured.
+//! Must not know: exit codes.
+
+use crate::store::StoreError;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// Not as it was asked for, here. A whole sentence.
+    #[error("{0}")]
+    CannotRun(String),
+    #[error("the bench broke off: the database failed")]
+    Store(#[from] StoreError),
+    /// What was measured is not what was meant to be: the figures would be worthless.
+    #[error("the bench broke off: {0}")]
+    Wrong(String),
+}

@@ -1,0 +1,146 @@
+//! Owns the arithmetic of a report: medians, ranges, ratios.
+//! Must not know: how anything was measured.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Machine, Settings, Workload};
+
+/// Everything that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub machine: Machine,
+    pub settings: Settings,
+    pub lines: Vec<Line>,
+}
+
+/// One workload on one table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    pub workload: Workload,
+    /// Jobs in one claim or settlement.
+    pub batch: Option<usize>,
+    /// Jobs in the table, as asked for, and what they are.
+    pub rows: u64,
+    pub ready: u64,
+    pub scheduled: u64,
+    pub completed: u64,
+    /// Jobs of one run, and how many go through without a break.
+    pub jobs: u64,
+    pub round: usize,
+    pub ours: Figure,
+    pub limit: Figure,
+    /// Ours in parts of the limit's, run by run.
+    pub of_limit: Ratio,
+    /// Ours in parts of ours on the smallest table, run by run. None for that table itself.
+    pub of_smallest: Option<Ratio>,
+    /// The same of the limit: how flat the engine is by itself.
+    pub limit_of_smallest: Option<Ratio>,
+}
+
+/// Jobs per second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+    /// In their order.
+    pub runs: Vec<f64>,
+}
+
+/// A part of something that was measured beside it. 1 is as fast.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ratio {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Figure {
+    /// Of `jobs` in each of these times.
+    pub(super) fn new(jobs: u64, times: &[Duration]) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "far fewer jobs than a float can count"
+        )]
+        let rate = |time: &Duration| round(jobs as f64 / time.as_secs_f64().max(1e-9), 1.0);
+        let runs: Vec<f64> = times.iter().map(rate).collect();
+        let Ratio { median, min, max } = spread(&runs);
+        Self {
+            median,
+            min,
+            max,
+            runs,
+        }
+    }
+
+    /// This one in parts of another, run by run.
+    pub(super) fn over(&self, other: &Self) -> Ratio {
+        let pairs = self.runs.iter().zip(&other.runs);
+        let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs.max(1.0)).collect();
+        let Ratio { median, min, max } = spread(&ratios);
+        Ratio {
+            median: round(median, 1e3),
+            min: round(min, 1e3),
+            max: round(max, 1e3),
+        }
+    }
+}
+
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+/// Of an even number, the median is the mean of the two in the middle.
+fn spread(values: &[f64]) -> Ratio {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
+    let last = sorted.len().saturating_sub(1);
+    Ratio {
+        median: f64::midpoint(at(last / 2), at(last.div_ceil(2))),
+        min: at(0),
+        max: at(last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn medians_and_ranges() {
+        let of = |values: &[f64]| {
+            let Ratio { median, min, max } = spread(values);
+            (median, min, max)
+        };
+        assert_eq!(of(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
+        assert_eq!(of(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
+        assert_eq!(of(&[7.0]), (7.0, 7.0, 7.0));
+    }
+
+    #[test]
+    fn a_ratio_is_of_runs_side_by_side() {
+        let seconds = |times: &[u64]| {
+            times
+                .iter()
+                .copied()
+                .map(Duration::from_secs)
+                .collect::<Vec<_>>()
+        };
+        // The machine was half as fast in the second run, for both.
+        let ours = Figure::new(1_000, &seconds(&[2, 4, 2]));
+        let limit = Figure::new(1_000, &seconds(&[1, 2, 1]));
+        close(ours.median, 500.0);
+        close(ours.min, 250.0);
+        let Ratio { median, min, max } = ours.over(&limit);
+        close(median, 0.5);
+        close(min, 0.5);
+        close(max, 0.5);
+    }
+}

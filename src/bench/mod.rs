@@ -1,0 +1,27 @@
+//! Owns measuring: what the store does per second, beside the limit of its engine, on small and on large tables.
+//! Must not know: SQL, the command line, or how figures are shown.
+//!
+//! ```text
+//! plan → folder (space?) → for each table size: fill, copy → ours, limit
+//!      → for each workload, each run, each table: ours, then the limit → figures → report
+//! ```
+//! Ours and the limit take turns run by run, and so do the table sizes: a ratio is of one time, whatever else the
+//! machine does meanwhile. A report is whole, or there is none.
+
+mod error;
+mod figures;
+mod folder;
+mod limit;
+mod machine;
+mod measure;
+mod ours;
+mod plan;
+mod table;
+mod tasks;
+
+pub use error::BenchError;
+pub use figures::{Figure, Line, Ratio, Report};
+pub use folder::Folder;
+pub use machine::Machine;
+pub use measure::run;
+pub use plan::{Plan, Settings, Workload};

@@ -1,0 +1,162 @@
+//! Owns the workloads as a user of the store does them, through its interface.
+//! Must not know: SQL, or what is measured beside it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use slog::Logger;
+
+use super::{
+    BenchError,
+    plan::{BATCH, Pass, TASKS},
+    table::Undo,
+    tasks::time_from_tasks,
+};
+use crate::{
+    clock::SystemClock,
+    model::{JobStatus, LeaseToken, NewJob, Settled, Settlement},
+    store::{
+        Claim, Store, StoreConfig,
+        bench::{self, LEASE},
+    },
+};
+
+/// Our store on a table.
+pub(super) struct Ours {
+    store: Store,
+    job: NewJob,
+}
+
+type Leases = Vec<(i64, LeaseToken)>;
+
+impl Ours {
+    /// A feature that is to be compared on and off is switched on here, if the store has to know of it (policies,
+    /// controls), and in [`super::table::job`], if it is said with each job (a unique key, a concurrency key).
+    pub(super) async fn open(path: &str, job: NewJob, log: &Logger) -> Result<Self, BenchError> {
+        let config = StoreConfig::new(format!("sqlite:{path}"));
+        let store = Store::open(&config, Arc::new(SystemClock), log).await?;
+        Ok(Self { store, job })
+    }
+
+    /// Does `jobs` jobs of a pass, and takes them back. Answers a time for each of its figures.
+    pub(super) async fn round(
+        &self,
+        pass: Pass,
+        jobs: usize,
+        undo: Undo,
+    ) -> Result<Vec<Duration>, BenchError> {
+        match pass {
+            Pass::Enqueue => {
+                let time = self.enqueue(jobs).await?;
+                let gone = bench::undo_enqueues(&self.store, &self.job, undo.last_id).await?;
+                expect("stored", gone, jobs)?;
+                Ok(vec![time])
+            }
+            Pass::ClaimThenSettle => {
+                let (claimed, claim) = self.claim_all(jobs).await?;
+                let settle = self.settle_all(&claimed).await?;
+                self.restore(&claimed, undo).await?;
+                Ok(vec![claim, settle])
+            }
+            Pass::Cycle(batch) => {
+                let began = Instant::now();
+                let mut done = Leases::with_capacity(jobs);
+                while done.len() < jobs {
+                    let claimed = self.claim(batch).await?;
+                    self.settle(&claimed).await?;
+                    done.extend(claimed);
+                }
+                let time = began.elapsed();
+                expect("cycled", done.len(), jobs)?;
+                self.restore(&done, undo).await?;
+                Ok(vec![time])
+            }
+        }
+    }
+
+    async fn enqueue(&self, jobs: usize) -> Result<Duration, BenchError> {
+        let (store, job) = (self.store.clone(), self.job.clone());
+        let call = move || {
+            let (store, job) = (store.clone(), job.clone());
+            async move { store.job_enqueue(job).await.map(|_| ()) }
+        };
+        time_from_tasks(TASKS, jobs, call).await
+    }
+
+    async fn claim_all(&self, jobs: usize) -> Result<(Leases, Duration), BenchError> {
+        let began = Instant::now();
+        let mut claimed = Leases::with_capacity(jobs);
+        while claimed.len() < jobs {
+            claimed.extend(self.claim(BATCH).await?);
+        }
+        let time = began.elapsed();
+        expect("claimed", claimed.len(), jobs)?;
+        Ok((claimed, time))
+    }
+
+    async fn settle_all(&self, claimed: &[(i64, LeaseToken)]) -> Result<Duration, BenchError> {
+        let began = Instant::now();
+        for batch in claimed.chunks(BATCH) {
+            self.settle(batch).await?;
+        }
+        Ok(began.elapsed())
+    }
+
+    async fn claim(&self, batch: usize) -> Result<Leases, BenchError> {
+        let claim = Claim {
+            queues: &[self.job.queue.as_ref()],
+            worker: "bench",
+            limit: batch,
+            lease: LEASE,
+            reads: None,
+        };
+        let claims = self.store.job_claim(claim).await?;
+        expect("claimed at once", claims.jobs.len(), batch)?;
+        let lease = |job: &crate::model::ClaimedJob| (job.id, job.lease);
+        Ok(claims.jobs.iter().map(lease).collect())
+    }
+
+    async fn settle(&self, claimed: &[(i64, LeaseToken)]) -> Result<(), BenchError> {
+        let complete =
+            |(id, lease): &(i64, LeaseToken)| (*id, *lease, Settlement::Complete { result: None });
+        let settlements = claimed.iter().map(complete).collect();
+        let settled = self.store.job_settle(settlements).await?;
+        let accepted = settled
+            .iter()
+            .filter(|settled| **settled == Settled::Accepted(JobStatus::Completed));
+        expect("settled", accepted.count(), claimed.len())
+    }
+
+    async fn restore(&self, done: &[(i64, LeaseToken)], undo: Undo) -> Result<(), BenchError> {
+        let ids = done.iter().map(|(id, _)| *id).collect();
+        let status = JobStatus::Completed;
+        Ok(bench::undo_runs(&self.store, &self.job, ids, status, undo.later).await?)
+    }
+
+    /// What was measured was a sound queue, and still is.
+    pub(super) async fn check(&self) -> Result<(), BenchError> {
+        let wrong = self.store.job_counts_check().await?;
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(BenchError::Wrong(format!(
+            "the kept counts are not the real ones: {wrong:?}"
+        )))
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// A run that did less or more than was meant is no figure.
+pub(super) fn expect(what: &str, found: usize, expected: usize) -> Result<(), BenchError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(BenchError::Wrong(format!(
+        "{found} jobs were {what} where {expected} should have been"
+    )))
+}

@@ -1,0 +1,294 @@
+//! Owns what is measured: workloads, table sizes, how much and how often.
+//! Must not know: how it is measured.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+use super::BenchError;
+use crate::store::bench::Filling;
+
+/// Jobs that one claim or settlement names.
+pub(super) const BATCH: usize = 100;
+/// The same where a whole cycle is measured. The last one is the largest.
+pub(super) const CYCLE_BATCHES: [usize; 2] = [100, 500];
+/// Callers that enqueue at the same time, each one job after the other.
+pub(super) const TASKS: usize = 64;
+
+/// A thing to do to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// Store one job per call, from many tasks.
+    Enqueue,
+    /// Give leases, batch by batch.
+    Claim,
+    /// Complete what was claimed, batch by batch.
+    Settle,
+    /// Claim a batch, complete it, claim the next: what a worker of no-op jobs asks of the store.
+    Cycle,
+}
+
+impl Workload {
+    /// Every workload.
+    pub const ALL: [Self; 4] = [Self::Enqueue, Self::Claim, Self::Settle, Self::Cycle];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enqueue => "enqueue",
+            Self::Claim => "claim",
+            Self::Settle => "settle",
+            Self::Cycle => "cycle",
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Workload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl FromStr for Workload {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|workload| workload.as_str() == text)
+            .ok_or_else(|| {
+                format!(
+                    "no workload (one of {})",
+                    Self::ALL.map(Self::as_str).join(", ")
+                )
+            })
+    }
+}
+
+/// What is measured in one go, and gives one figure or two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    Enqueue,
+    /// Everything is claimed, then everything is settled: a figure each.
+    ClaimThenSettle,
+    Cycle(usize),
+}
+
+impl Pass {
+    /// What its figures are of, in their order: workload and batch.
+    pub(super) const fn figures(self) -> &'static [(Workload, Option<usize>)] {
+        match self {
+            Self::Enqueue => &[(Workload::Enqueue, None)],
+            Self::ClaimThenSettle => &[
+                (Workload::Claim, Some(BATCH)),
+                (Workload::Settle, Some(BATCH)),
+            ],
+            Self::Cycle(batch) if batch == CYCLE_BATCHES[0] => {
+                &[(Workload::Cycle, Some(CYCLE_BATCHES[0]))]
+            }
+            Self::Cycle(_) => &[(Workload::Cycle, Some(CYCLE_BATCHES[1]))],
+        }
+    }
+}
+
+/// As it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Jobs in the tables, one table each.
+    pub rows: Vec<u64>,
+    /// Jobs that each run enqueues, claims or settles, at least.
+    pub jobs: u64,
+    /// Runs that count.
+    pub runs: usize,
+    /// Runs before them that do not.
+    pub warm_up: usize,
+    /// Of the jobs in the table, these parts in a hundred are claimable and scheduled; the rest is completed.
+    pub ready_percent: u64,
+    pub scheduled_percent: u64,
+    /// One workload alone.
+    pub only: Option<Workload>,
+}
+
+/// Settings that can be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub(super) settings: Settings,
+    /// For each table size, smallest first.
+    pub(super) tables: Vec<(u64, Filling)>,
+}
+
+/// What is done without a break. After each round its jobs are put back, untimed, so that a small table stays small
+/// while many jobs go through it. The same for all table sizes, or else their ratio would be one of rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rounds {
+    pub(super) count: u64,
+    pub(super) jobs: usize,
+}
+
+impl Plan {
+    pub fn new(mut settings: Settings) -> Result<Self, BenchError> {
+        let cannot = |what: &str| Err(BenchError::CannotRun(what.to_owned()));
+        if settings.ready_percent + settings.scheduled_percent > 100 {
+            return cannot("--ready and --scheduled are parts of 100: together they are more");
+        }
+        settings.rows.sort_unstable();
+        settings.rows.dedup();
+        if settings.rows.is_empty() || settings.jobs == 0 || settings.runs == 0 {
+            return cannot("there is nothing to measure: rows, jobs and runs must be at least 1");
+        }
+        let most = Filling::MOST;
+        if settings
+            .rows
+            .iter()
+            .chain([&settings.jobs])
+            .any(|number| *number > most)
+        {
+            return cannot(&format!("rows and jobs are at most {most}"));
+        }
+        let tables = settings
+            .rows
+            .iter()
+            .map(|rows| (*rows, settings.filling(*rows)))
+            .collect();
+        Ok(Self { settings, tables })
+    }
+
+    pub(super) fn passes(&self) -> Vec<Pass> {
+        let mut passes = vec![Pass::Enqueue, Pass::ClaimThenSettle];
+        passes.extend(CYCLE_BATCHES.map(Pass::Cycle));
+        passes.retain(|pass| {
+            let mut figures = pass.figures().iter();
+            figures.any(|(workload, _)| self.wants(*workload))
+        });
+        passes
+    }
+
+    pub(super) fn wants(&self, workload: Workload) -> bool {
+        self.settings.only.is_none_or(|only| only == workload)
+    }
+
+    pub(super) fn rounds(&self, pass: Pass) -> Rounds {
+        let (most, step) = match pass {
+            // A table does not grow to more than twice its size.
+            Pass::Enqueue => (self.smallest(|_, rows| rows), TASKS as u64),
+            Pass::ClaimThenSettle => (self.smallest(|filling, _| filling.ready), BATCH as u64),
+            Pass::Cycle(batch) => (self.smallest(|filling, _| filling.ready), batch as u64),
+        };
+        // Whole batches.
+        let jobs = (most.min(self.settings.jobs) / step).max(1) * step;
+        Rounds {
+            count: self.settings.jobs.div_ceil(jobs),
+            jobs: usize::try_from(jobs).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn smallest(&self, of: impl Fn(&Filling, u64) -> u64) -> u64 {
+        let all = self.tables.iter().map(|(rows, filling)| of(filling, *rows));
+        all.min().unwrap_or(1)
+    }
+
+    /// Bytes that it takes on disk at most, by measurement with something to spare.
+    pub(super) fn space(&self) -> u64 {
+        const ROW: u64 = 1_000;
+        /// A file without rows, and what belongs to it.
+        const FILE: u64 = 4 << 20;
+        /// Of the write-ahead log: checkpoints see to it that it stays below.
+        const LOG: u64 = 256 << 20;
+        const LOG_OF_JOB: u64 = 32 << 10;
+        let log = LOG.min(self.settings.jobs * LOG_OF_JOB);
+        let file = |(_, filling): &(u64, Filling)| FILE + log + filling.total() * ROW;
+        // Ours and the limit's.
+        2 * self.tables.iter().map(file).sum::<u64>()
+    }
+}
+
+impl Settings {
+    /// There is a whole batch of ready jobs even in the smallest table.
+    fn filling(&self, rows: u64) -> Filling {
+        let part = |percent: u64| rows * percent / 100;
+        let [_, largest] = CYCLE_BATCHES;
+        let ready = part(self.ready_percent).max(largest as u64);
+        let scheduled = part(self.scheduled_percent).min(rows.saturating_sub(ready));
+        Filling {
+            ready,
+            scheduled,
+            completed: rows.saturating_sub(ready + scheduled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(rows: &[u64], jobs: u64) -> Settings {
+        Settings {
+            rows: rows.to_vec(),
+            jobs,
+            runs: 1,
+            warm_up: 0,
+            ready_percent: 50,
+            scheduled_percent: 25,
+            only: None,
+        }
+    }
+
+    #[test]
+    fn a_table_has_the_kinds_that_were_asked_for_and_a_whole_batch() {
+        let plan = Plan::new(settings(&[1_000_000, 1_000, 10], 20_000)).unwrap();
+        let kinds = |filling: &Filling| (filling.ready, filling.scheduled, filling.completed);
+        let found: Vec<_> = plan
+            .tables
+            .iter()
+            .map(|(rows, filling)| (*rows, kinds(filling)))
+            .collect();
+        let expected = [
+            (10, (500, 0, 0)),
+            (1_000, (500, 250, 250)),
+            (1_000_000, (500_000, 250_000, 250_000)),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn rounds_are_whole_batches_and_as_many_as_the_smallest_table_bears() {
+        let plan = Plan::new(settings(&[1_000, 1_000_000], 20_000)).unwrap();
+        let rounds = |pass| {
+            let rounds = plan.rounds(pass);
+            (rounds.count, rounds.jobs)
+        };
+        assert_eq!(rounds(Pass::Enqueue), (21, 960));
+        assert_eq!(rounds(Pass::ClaimThenSettle), (40, 500));
+        assert_eq!(rounds(Pass::Cycle(500)), (40, 500));
+        let tiny = Plan::new(settings(&[1], 1)).unwrap();
+        assert_eq!(tiny.rounds(Pass::Cycle(500)).jobs, 500);
+        assert_eq!(tiny.rounds(Pass::Enqueue).jobs, TASKS);
+    }
+
+    #[test]
+    fn one_workload_alone_needs_no_other_pass() {
+        let mut only = settings(&[1_000], 100);
+        only.only = Some(Workload::Settle);
+        let plan = Plan::new(only).unwrap();
+        assert_eq!(plan.passes(), [Pass::ClaimThenSettle]);
+        assert!(!plan.wants(Workload::Claim));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let refused = |change: fn(&mut Settings)| {
+            let mut settings = settings(&[1_000], 100);
+            change(&mut settings);
+            assert!(Plan::new(settings).is_err());
+        };
+        refused(|settings| settings.rows.clear());
+        refused(|settings| settings.ready_percent = 76);
+        refused(|settings| settings.rows = vec![Filling::MOST + 1]);
+        refused(|settings| settings.runs = 0);
+    }
+}

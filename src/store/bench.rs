@@ -1,0 +1,45 @@
+//! Owns what `lockstep bench` needs of the store beyond its interface: tables filled fast, runs taken back, the limit of
+//! the engine. Nothing here is used by a server or a worker.
+//! Must not know: what is measured, how often, or how it is shown.
+
+use std::{path::Path, time::Duration};
+
+use super::{Store, StoreError, sqlite};
+use crate::model::{JobStatus, NewJob};
+
+pub use sqlite::{
+    fill::{Filling, copy, fill},
+    limit::{Caller, GroupCommit, Lease, Limit},
+};
+
+/// Of the bench's claims: longer than any run.
+pub const LEASE: Duration = Duration::from_hours(1);
+
+/// Jobs like `job` that went from `pending` to `status` are pending again, without history, `later` microseconds further
+/// back in the order of claims.
+pub async fn undo_runs(
+    store: &Store,
+    job: &NewJob,
+    ids: Vec<i64>,
+    status: JobStatus,
+    later: i64,
+) -> Result<(), StoreError> {
+    store.engine.undo_runs(kind(job), ids, status, later).await
+}
+
+/// Jobs like `job` with ids after `last`, which are pending, are gone. Answers how many.
+pub async fn undo_enqueues(store: &Store, job: &NewJob, last: i64) -> Result<usize, StoreError> {
+    store.engine.undo_enqueues(kind(job), last).await
+}
+
+fn kind(job: &NewJob) -> (String, String) {
+    (
+        job.queue.clone().into_owned(),
+        job.job_type.clone().into_owned(),
+    )
+}
+
+/// The kind of the file system that holds `path`, such as `ext4`. `None` where this cannot be told.
+pub fn file_system(path: &Path) -> Option<String> {
+    sqlite::mount::kind(path)
+}
