@@ -113,7 +113,7 @@ pub(in crate::cli) fn explanation(
 }
 
 fn most(most: Option<&types::ConcurrencyLimit>) -> String {
-    most.map_or_else(String::new, |most| most.to_string())
+    most.map_or_else(String::new, ToString::to_string)
 }
 
 fn rate(rate: Option<&types::RateLimit>) -> String {

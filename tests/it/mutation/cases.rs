@@ -41,8 +41,8 @@ fn operations() -> Vec<Case> {
             Caught::Compiler("not all trait items implemented"),
             |spec| {
                 let mut added = at(spec, "/paths/~1job-types/get").clone();
-                added["operationId"] = json!("list_queues");
-                spec["paths"]["/queues"] = json!({ "get": added });
+                added["operationId"] = json!("list_tenants");
+                spec["paths"]["/tenants"] = json!({ "get": added });
             },
         ),
         case(
