@@ -268,6 +268,18 @@ async fn what_is_wrong_with_a_report_is_told_and_the_job_still_runs() {
         let answer = settle(&server, id, &lease, body.clone()).await;
         assert_eq!(answer.pointers(), [at], "{body}");
     }
+    assert_eq!(heartbeat(&server, id, &lease).await.json()["state"], "live");
+    let done = json!({"outcome": "completed", "result": {"sent": 1}});
+    assert_eq!(settle(&server, id, &lease, done).await.status, 200);
+    server.close().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_the_jobs_settles_nothing() {
+    let server = TestServer::start(Mode::Strict).await;
+    notification(&server).await;
+    let job = claim(&server, "w", 1).await.remove(0);
+    let (id, lease) = (&job["id"], lease(&job));
     let done = json!({"outcome": "completed", "result": {"sent": 1}});
     for wrong in ["*", "abc", "\"1\", \"2\""] {
         let answer = settle(&server, id, wrong, done.clone()).await;
@@ -296,6 +308,12 @@ async fn what_is_wrong_with_a_report_is_told_and_the_job_still_runs() {
     assert_eq!(nobody.status, 404);
     assert_eq!(heartbeat(&server, id, &lease).await.json()["state"], "live");
     assert_eq!(settle(&server, id, &lease, done).await.status, 200);
+    server.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_names_its_worker_queues_and_bounds() {
+    let server = TestServer::start(Mode::Strict).await;
     for (body, at) in [
         (
             json!({"worker": "w", "queues": [], "limit": 1, "lease_seconds": 5}),

@@ -53,11 +53,11 @@ const KEYED: JobPolicy = JobPolicy {
     ..PLAIN
 };
 
-pub(super) const fn per_minute(limit: u32) -> Option<Rate> {
-    Some(Rate {
+pub(super) const fn per_minute(limit: u32) -> Rate {
+    Rate {
         limit,
         period: Duration::from_mins(1),
-    })
+    }
 }
 
 static POLICIES: &[JobPolicy] = &[
@@ -70,13 +70,13 @@ static POLICIES: &[JobPolicy] = &[
     },
     JobPolicy {
         job_type: "rated",
-        rate: per_minute(3),
+        rate: Some(per_minute(3)),
         ..PLAIN
     },
     JobPolicy {
         job_type: "key_rated",
         key_concurrency: None,
-        key_rate: per_minute(4),
+        key_rate: Some(per_minute(4)),
         ..KEYED
     },
 ];

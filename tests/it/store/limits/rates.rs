@@ -55,13 +55,13 @@ async fn an_idle_queue_with_a_rate_has_no_next_start() {
     let database = database().await;
     let store = &database.store;
     let rate = ControlLimits {
-        rate: per_minute(1),
+        rate: Some(per_minute(1)),
         ..*UNLIMITED
     };
     limit(store, ControlKind::Queue, "default", rate).await;
     let only = enqueue(store, job("plain")).await;
     assert_eq!(ids(store, 9).await, [only]);
-    database.advance(Duration::from_secs(60));
+    database.advance(Duration::from_mins(1));
     for _ in 0..2 {
         let idle = look(store, 9).await;
         assert_eq!((idle.jobs.len(), idle.ready_at), (0, None));
