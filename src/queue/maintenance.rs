@@ -30,6 +30,10 @@ const AROUND: Duration = Duration::from_hours(1);
 const EVENTS: u32 = 100_000;
 const EVENTS_AGE: Duration = Duration::from_hours(7 * 24);
 
+/// How long the counts of a group can be read after its end, though its jobs were deleted at once. With jobs that are kept
+/// longer it stays longer.
+const GROUPS_AGE: Duration = Duration::from_hours(7 * 24);
+
 /// Wake-ups closer together than this share one pass.
 const SPACING: Duration = Duration::from_millis(20);
 
@@ -132,25 +136,31 @@ async fn tidy(runner: &Runner) {
     }
 }
 
-/// Walks around all jobs, a page at a time, and deletes what is older than its type keeps it; and old events.
+/// Walks around all jobs, a page at a time, and deletes what is older than its type keeps it; all groups likewise; and old events.
 async fn forget(runner: &Runner) {
     let mut after = None;
+    let mut after_group = None;
     let mut pause = FORGETTING;
     loop {
         sleep(pause).await;
         let expired = runner.store.job_expire(after.take(), BATCH).await;
+        let groups = runner
+            .store
+            .group_forget(GROUPS_AGE, after_group.take(), BATCH);
+        let groups = groups.await;
         let trimmed = runner.store.event_trim(EVENTS, EVENTS_AGE, BATCH).await;
-        pause = match (expired, trimmed) {
-            (Ok(expired), Ok(events)) => {
+        pause = match (expired, groups, trimmed) {
+            (Ok(expired), Ok(forgotten), Ok(events)) => {
                 after = expired.next;
-                let found = expired.jobs > 0 || events >= BATCH;
+                after_group = forgotten.next;
+                let found = expired.jobs > 0 || forgotten.groups > 0 || events >= BATCH;
                 if found {
                     FORGETTING
                 } else {
                     stroll(expired.breadth)
                 }
             }
-            (Err(error), _) | (_, Err(error)) => {
+            (Err(error), ..) | (_, Err(error), _) | (_, _, Err(error)) => {
                 warn!(runner.log, "cannot delete what is not kept any more"; "error" => outcome::with_causes(&error));
                 TIDY
             }

@@ -1,7 +1,9 @@
 //! Owns the store's interface to groups of jobs.
 //! Must not know: how an engine does it.
 
-use super::{Done, Once, Store, StoreError};
+use std::time::Duration;
+
+use super::{Done, ForgottenGroups, Once, Store, StoreError};
 use crate::model::{BulkAction, BulkChange, Enqueued, JobFilter, JobGroup, NewGroup};
 
 /// Jobs that are cancelled in one transaction.
@@ -41,6 +43,17 @@ impl Store {
             }
             change.after = changed.next;
         }
+    }
+
+    /// Deletes groups that completed at least `age` ago and whose jobs are all deleted: looks at `limit` groups from `after`
+    /// on, which is what the pass before answered as `next`.
+    pub async fn group_forget(
+        &self,
+        age: Duration,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<ForgottenGroups, StoreError> {
+        self.engine.group_forget(age, after, limit).await
     }
 
     /// Newest first, with ids below `before_id`.

@@ -31,8 +31,8 @@ use crate::clock::Clock;
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{
-    Claim, Claims, Expired, ItemOutcome, MigrationState, Payloads, Promoted, Rescued, StoreConfig,
-    StoredPayload, UserCreated,
+    Claim, Claims, Expired, ForgottenGroups, ItemOutcome, MigrationState, Payloads, Promoted,
+    Rescued, StoreConfig, StoredPayload, UserCreated,
 };
 pub use schedules::{NextTick, Ticked};
 pub use sqlite::enqueue_in;

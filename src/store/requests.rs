@@ -102,6 +102,15 @@ pub struct Expired {
     pub breadth: u64,
 }
 
+/// What one pass over the groups did about those that nothing is left of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ForgottenGroups {
+    /// Deleted.
+    pub groups: usize,
+    /// Where the next pass goes on; `None`: it starts over.
+    pub next: Option<i64>,
+}
+
 /// A migration that this program knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationState {

@@ -45,8 +45,9 @@ const SCHEDULES: [(&str, &str); 3] = [
 ];
 
 /// Steps that no hot statement may have.
-const WALKS: [&str; 4] = [
+const WALKS: [&str; 5] = [
     "SCAN job_queue",
+    "SCAN job_groups",
     "SCAN users",
     "SCAN schedules",
     "SCAN schedule_runs",
@@ -81,6 +82,13 @@ fn hot_statements_use_their_index() {
         (explain::AHEAD_AT_GATE, "INDEX job_queue_held (held_by=?"),
         (payloads::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
         (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
+        (retention::GROUPS, "INTEGER PRIMARY KEY (rowid>?)"),
+        (retention::GROUPS, "INDEX job_queue_group (group_id=?)"),
+        (retention::DELETE_GROUPS, "INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            retention::DELETE_GROUPS,
+            "INDEX job_queue_group (group_id=?)",
+        ),
         (retention::OLDEST_EVENTS, "SCAN job_events"),
         (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
         (held::ANY_HELD, "INDEX job_queue_held"),

@@ -1,5 +1,5 @@
-//! Owns forgetting: ended jobs that are older than their type keeps them, and old events. In small batches, by primary
-//! key, so that nobody waits and no index has to be kept for it.
+//! Owns forgetting: ended jobs that are older than their type keeps them, groups that all jobs of are gone, and old events.
+//! In small batches, by primary key, so that nobody waits and no index has to be kept for it.
 //! Must not know: who calls, or when.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryableByName, RunQueryDsl,
-    sql_types::{BigInt, Nullable, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     model::{JobPolicy, JobStatus},
-    store::{Expired, StoreError},
+    store::{Expired, ForgottenGroups, StoreError},
 };
 
 /// For the test that asks for its plan.
@@ -44,6 +44,23 @@ pub(super) const OLDEST_EVENTS: &str = "SELECT id, at FROM job_events ORDER BY i
 
 /// For the test that asks for its plan.
 pub(super) const DELETE_EVENTS: &str = "DELETE FROM job_events WHERE id <= ?";
+
+/// For the test that asks for its plan. Asks whether jobs are left, so that the writer hears only of groups that can go.
+pub(super) const GROUPS: &str = "SELECT id, completed_at <= ? AND NOT EXISTS (SELECT 1 FROM job_queue \
+     WHERE group_id = job_groups.id) AS old FROM job_groups WHERE id > ? ORDER BY id LIMIT ?";
+
+/// For the test that asks for its plan.
+pub(super) const DELETE_GROUPS: &str = "DELETE FROM job_groups WHERE id IN (SELECT value FROM json_each(?)) \
+     AND completed_at <= ? AND NOT EXISTS (SELECT 1 FROM job_queue WHERE group_id = job_groups.id)";
+
+#[derive(QueryableByName)]
+struct Group {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    /// None when not all of its jobs have ended yet.
+    #[diesel(sql_type = Nullable<Bool>)]
+    old: Option<bool>,
+}
 
 #[derive(QueryableByName)]
 struct Row {
@@ -147,6 +164,42 @@ impl Sqlite {
             next,
             breadth: breadth.unsigned_abs(),
         })
+    }
+
+    /// Looks at `limit` groups from `after` on, and deletes those that completed `age` ago and have no jobs any more.
+    pub(in crate::store) async fn group_forget(
+        &self,
+        age: Duration,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<ForgottenGroups, StoreError> {
+        let oldest = micros(self.clock.now()).saturating_sub(span(age));
+        let groups: Vec<Group> = self
+            .read(move |conn| {
+                Ok(statement(GROUPS)
+                    .int(oldest)
+                    .int(after.unwrap_or(0))
+                    .int(i64::try_from(limit).unwrap_or(i64::MAX))
+                    .load(conn)?)
+            })
+            .await?;
+        let more = groups.len() >= limit;
+        let next = groups.last().map(|group| group.id).filter(|_| more);
+        let old = groups.iter().filter(|group| group.old == Some(true));
+        let old: Vec<i64> = old.map(|group| group.id).collect();
+        let groups = if old.is_empty() {
+            0
+        } else {
+            let old = json(&old)?;
+            self.write(move |tx| {
+                Ok(statement(DELETE_GROUPS)
+                    .text(old)
+                    .int(oldest)
+                    .execute(tx.conn)?)
+            })
+            .await?
+        };
+        Ok(ForgottenGroups { groups, next })
     }
 
     /// Deletes the oldest events: what is beyond the newest `keep`, or older than `age`. Looks at `limit` of them.

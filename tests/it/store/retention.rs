@@ -9,7 +9,7 @@ use lockstep::{
         Settlement, UniqueClaim, UniqueScope,
     },
     queue::{EnqueueOptions, new_job},
-    store::{Expired, StoreError},
+    store::{Done, Expired, StoreError},
 };
 
 use super::claims::claim;
@@ -215,7 +215,7 @@ async fn a_group_goes_on_counting_what_is_deleted() {
         callback: Some(analysis()),
     };
     let done = database.store.group_create(group, None).await.unwrap();
-    let lockstep::store::Done::Now((group, _)) = done else {
+    let Done::Now((group, _)) = done else {
         panic!("it has no key");
     };
     let claimed = claim(&database.store, 2).await;
@@ -231,6 +231,69 @@ async fn a_group_goes_on_counting_what_is_deleted() {
     let ended = database.store.group_get(group.id).await.unwrap().unwrap();
     assert_eq!((ended.completed, ended.failed), (1, 1));
     assert!(ended.completed_at.is_some() && ended.callback_job_id.is_some());
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_group_goes_when_it_is_old_and_its_jobs_are_gone() {
+    let database = database().await;
+    let store = &database.store;
+    let make = async |jobs: usize| {
+        let item = || NewItem {
+            job: analysis(),
+            after_items: Vec::new(),
+        };
+        let group = NewGroup {
+            name: None,
+            jobs: (0..jobs).map(|_| item()).collect(),
+            callback: None,
+        };
+        match store.group_create(group, None).await.unwrap() {
+            Done::Now((group, jobs)) => (group.id, jobs[0].job.id),
+            Done::Before(_) => panic!("it has no key"),
+        }
+    };
+    // One of each kind: all completed, one failed and kept longer, one cancelled by hand and deleted, one open.
+    let (gone, _) = make(2).await;
+    let (kept, failing) = make(1).await;
+    for job in claim(store, 3).await {
+        let how = if job.id == failing {
+            failed()
+        } else {
+            completed()
+        };
+        end(&database, &job, how).await;
+    }
+    let (deleted, job) = make(1).await;
+    store.job_delete(job).await.unwrap();
+    let (open, _) = make(1).await;
+    let forget = async |after| {
+        let forgotten = store.group_forget(HOUR + INSTANT, after, 2).await.unwrap();
+        (forgotten.groups, forgotten.next)
+    };
+    // Their jobs are gone before they are old enough.
+    database.advance(HOUR);
+    assert_eq!(expire(&database).await, 2);
+    assert_eq!(forget(None).await, (0, Some(kept)));
+    assert_eq!(forget(Some(kept)).await, (0, Some(open)));
+    assert_eq!(forget(Some(open)).await, (0, None));
+    database.advance(INSTANT);
+    assert_eq!(forget(None).await, (1, Some(kept)));
+    assert_eq!(forget(Some(kept)).await, (1, Some(open)));
+    let left = async || {
+        let groups = store.group_list(None, 9).await.unwrap();
+        groups.iter().map(|group| group.id).collect::<Vec<_>>()
+    };
+    assert_eq!(left().await, [open, kept], "{gone} and {deleted} are gone");
+    // Old enough, but its failed job is kept for another hour.
+    database.advance(HOUR);
+    assert_eq!(expire(&database).await, 1);
+    assert_eq!(forget(None).await, (1, Some(open)));
+    database.advance(1_000 * HOUR);
+    assert_eq!(forget(None).await, (0, None));
+    assert_eq!(left().await, [open], "not all of its jobs have ended");
+    let (next, _) = make(1).await;
+    assert_eq!(next, open + 1);
     database.close().await;
 }
 
