@@ -9,6 +9,7 @@ use super::{
     enqueue::location,
     error::{invalid, not_found},
     etag::{Expected, etag, expected},
+    idempotency,
     operation::{Input, Operation},
     operations::{
         CreateSchedule, CreateScheduleOk, DeleteSchedule, DeleteScheduleOk, GetSchedule,
@@ -43,16 +44,15 @@ pub(super) async fn create_schedule(
         return Err(unknown(&additional, "/body"));
     }
     let schedule = new_schedule(input.body, &context.validator).map_err(in_body)?;
-    let stored = context
-        .store
-        .schedule_create(schedule, Box::new(next_tick))
-        .await?;
-    let place = format!("/schedules/{}", stored.id);
-    Ok(CreateScheduleOk::created(
-        &whole(&stored)?,
-        &etag(stored.version),
-        &place,
-    ))
+    let answer = |stored: &Schedule| {
+        let location = format!("/schedules/{}", stored.id);
+        let tag = etag(stored.version);
+        Ok(CreateScheduleOk::created(&whole(stored)?, &tag, &location).into())
+    };
+    let next = Box::new(next_tick);
+    let store = |once| context.store.schedule_create_once(schedule, next, once);
+    let reply = idempotency::once(context, input.key, "/body", answer, store);
+    Ok(reply.await?.into())
 }
 
 pub(super) async fn list_schedules(

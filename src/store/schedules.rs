@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Store, StoreError};
+use super::{Done, Once, Store, StoreError};
 use crate::model::{
     Enqueued, NewJob, NewSchedule, Schedule, ScheduleChange, ScheduleRun, TickPlan,
 };
@@ -29,7 +29,20 @@ impl Store {
         schedule: NewSchedule,
         next: NextTick,
     ) -> Result<Schedule, StoreError> {
-        self.engine.schedule_create(schedule, next).await
+        match self.engine.schedule_create(schedule, next, None).await? {
+            Done::Now(stored) => Ok(stored),
+            Done::Before(_) => Err(StoreError::internal("nobody asked for an earlier answer")),
+        }
+    }
+
+    /// The same, done once for all requests with the same key.
+    pub async fn schedule_create_once(
+        &self,
+        schedule: NewSchedule,
+        next: NextTick,
+        once: Option<Once<Schedule>>,
+    ) -> Result<Done<Schedule>, StoreError> {
+        self.engine.schedule_create(schedule, next, once).await
     }
 
     pub async fn schedule_get(&self, id: i64) -> Result<Option<Schedule>, StoreError> {

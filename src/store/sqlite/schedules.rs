@@ -13,12 +13,13 @@ use diesel::{
 use super::{
     Sqlite,
     enqueue::last_id,
+    idempotency::once,
     time::{micros, moment},
     writer::Tx,
 };
 use crate::{
     model::{Misfire, NewSchedule, Schedule, ScheduleChange, Timing},
-    store::{StoreError, schedules::NextTick, schema::schedules},
+    store::{Done, Once, StoreError, schedules::NextTick, schema::schedules},
 };
 
 #[derive(Queryable, Selectable)]
@@ -124,31 +125,10 @@ impl Sqlite {
         &self,
         schedule: NewSchedule,
         next: NextTick,
-    ) -> Result<Schedule, StoreError> {
-        self.write(move |tx| {
-            let values = Values {
-                name: schedule.name,
-                payload: schedule.payload,
-                schema_fingerprint: schedule.schema_fingerprint,
-                options: schedule.options,
-                misfire: schedule.misfire.as_str(),
-                misfire_limit: number(schedule.misfire_limit),
-            };
-            let now = micros(tx.now);
-            diesel::insert_into(schedules::table)
-                .values((
-                    values,
-                    TimingValues::from(schedule.timing),
-                    schedules::job_type.eq(schedule.job_type),
-                    schedules::created_at.eq(now),
-                    schedules::updated_at.eq(now),
-                ))
-                .execute(tx.conn)
-                .map_err(taken)?;
-            let id = last_id(tx)?;
-            set_next(tx, id, next)
-        })
-        .await
+        key: Option<Once<Schedule>>,
+    ) -> Result<Done<Schedule>, StoreError> {
+        self.write(move |tx| once(tx, key, |tx| create(tx, schedule, next)))
+            .await
     }
 
     pub(in crate::store) async fn schedule_get(
@@ -260,6 +240,30 @@ impl Sqlite {
         })
         .await
     }
+}
+
+fn create(tx: &mut Tx<'_>, schedule: NewSchedule, next: NextTick) -> Result<Schedule, StoreError> {
+    let values = Values {
+        name: schedule.name,
+        payload: schedule.payload,
+        schema_fingerprint: schedule.schema_fingerprint,
+        options: schedule.options,
+        misfire: schedule.misfire.as_str(),
+        misfire_limit: number(schedule.misfire_limit),
+    };
+    let now = micros(tx.now);
+    diesel::insert_into(schedules::table)
+        .values((
+            values,
+            TimingValues::from(schedule.timing),
+            schedules::job_type.eq(schedule.job_type),
+            schedules::created_at.eq(now),
+            schedules::updated_at.eq(now),
+        ))
+        .execute(tx.conn)
+        .map_err(taken)?;
+    let id = last_id(tx)?;
+    set_next(tx, id, next)
 }
 
 pub(super) fn find(conn: &mut SqliteConnection, id: i64) -> Result<Option<Schedule>, StoreError> {

@@ -75,6 +75,46 @@ async fn a_schedule_comes_back_with_its_next_times() {
 }
 
 #[tokio::test]
+async fn a_key_makes_one_schedule() {
+    let server = TestServer::start(Mode::Default).await;
+    let send = |key: &str, body: Value| {
+        let request = server.request(Method::POST, "/schedules");
+        let request = request.header("idempotency-key", key).json(&body);
+        server.send(request)
+    };
+    let first = send("one", weekly()).await;
+    assert_eq!(
+        (first.status, first.header("idempotency-replayed")),
+        (201, None)
+    );
+    server.database.advance(Duration::from_hours(1));
+    let again = send("one", weekly()).await;
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    for header in ["etag", "location"] {
+        assert_eq!(again.header(header), first.header(header));
+    }
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    let other = send("one", with(&json!({"name": "other"}))).await;
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (422, "idempotency_key_reused")
+    );
+    // What was refused is not an answer to keep: the name is free again, the key is as new.
+    let taken = send("two", weekly()).await;
+    assert_eq!((taken.status, taken.code().as_str()), (409, "name_taken"));
+    let request = server.request(Method::DELETE, "/schedules/1");
+    assert_eq!(server.send(request).await.status, 204);
+    let anew = send("two", weekly()).await;
+    assert_eq!(
+        (anew.status, anew.header("location")),
+        (201, Some("/schedules/2"))
+    );
+    let listed = server.get("/schedules").await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    server.close().await;
+}
+
+#[tokio::test]
 async fn sensitive_values_of_the_payload_are_not_shown() {
     let server = TestServer::start(Mode::Default).await;
     let body = with(&json!({
