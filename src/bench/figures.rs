@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Machine, Settings, Workload};
+use super::{Feature, Machine, Settings, Workload};
 
 /// Everything that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,12 +15,14 @@ pub struct Report {
     pub lines: Vec<Line>,
 }
 
-/// One workload on one table.
+/// One workload on one table, plain or with a feature.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
     pub workload: Workload,
     /// Jobs in one claim or settlement.
     pub batch: Option<usize>,
+    /// What was in force. None: nothing.
+    pub with: Option<Feature>,
     /// Jobs in the table, as asked for, and what they are.
     pub rows: u64,
     pub ready: u64,
@@ -33,6 +35,8 @@ pub struct Line {
     pub limit: Figure,
     /// Ours in parts of the limit's, run by run.
     pub of_limit: Ratio,
+    /// Ours with the feature in parts of ours without, on the same table, run by run.
+    pub of_plain: Option<Ratio>,
     /// Ours in parts of ours on the smallest table, run by run. None for that table itself.
     pub of_smallest: Option<Ratio>,
     /// The same of the limit: how flat the engine is by itself.

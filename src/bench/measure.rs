@@ -11,10 +11,11 @@ use super::{
     table::Table,
 };
 
-/// Times of one figure on one table, a pair for each run that counts.
-#[derive(Debug, Clone, Default)]
+/// Times of one figure on one table, one for each run that counts.
+#[derive(Debug, Clone)]
 struct Times {
-    ours: Vec<Duration>,
+    /// By variant.
+    ours: Vec<Vec<Duration>>,
     limit: Vec<Duration>,
 }
 
@@ -64,24 +65,36 @@ async fn measure(
     rounds: Rounds,
     tables: &mut [Table],
 ) -> Result<Vec<Vec<Times>>, BenchError> {
-    let mut times = vec![vec![Times::default(); pass.figures().len()]; tables.len()];
+    let variants = plan.variants();
+    let none = Times {
+        ours: vec![Vec::new(); variants.len()],
+        limit: Vec::new(),
+    };
+    let mut times = vec![vec![none; pass.figures().len()]; tables.len()];
     for run in 0..plan.settings.warm_up + plan.settings.runs {
+        let counts = run >= plan.settings.warm_up;
         for (table, times) in tables.iter_mut().zip(&mut times) {
-            let ours = table.ours(pass, rounds).await?;
-            let limit = table.limit(pass, rounds).await?;
-            if run < plan.settings.warm_up {
-                continue;
+            for place in turns(variants.len(), run) {
+                let ours = table.ours(variants[place], pass, rounds).await?;
+                for (times, time) in times.iter_mut().zip(ours).filter(|_| counts) {
+                    times.ours[place].push(time);
+                }
             }
-            for (times, (ours, limit)) in times.iter_mut().zip(ours.into_iter().zip(limit)) {
-                times.ours.push(ours);
-                times.limit.push(limit);
+            let limit = table.limit(pass, rounds).await?;
+            for (times, time) in times.iter_mut().zip(limit).filter(|_| counts) {
+                times.limit.push(time);
             }
         }
     }
     Ok(times)
 }
 
-/// Lines by figure, then by table: what is to be compared stands together.
+/// Who is measured first has the table as the limit's turn left it: each variant is first in its turn.
+fn turns(variants: usize, run: usize) -> impl Iterator<Item = usize> {
+    (0..variants).map(move |place| (place + run) % variants)
+}
+
+/// Lines by figure, then by variant, then by table.
 fn report(
     plan: &Plan,
     pass: Pass,
@@ -95,30 +108,51 @@ fn report(
         if !plan.wants(*workload) {
             continue;
         }
-        let mut smallest: Option<(Figure, Figure)> = None;
-        for (table, times) in tables.iter().zip(times) {
-            let ours = Figure::new(jobs, &times[place].ours);
-            let limit = Figure::new(jobs, &times[place].limit);
-            let ratios = smallest
-                .as_ref()
-                .map(|(first, first_limit)| (ours.over(first), limit.over(first_limit)));
-            smallest.get_or_insert_with(|| (ours.clone(), limit.clone()));
-            lines.push(Line {
-                workload: *workload,
-                batch: *batch,
-                rows: table.rows,
-                ready: table.filling.ready,
-                scheduled: table.filling.scheduled,
-                completed: table.filling.completed,
-                jobs,
-                round: rounds.jobs,
-                of_limit: ours.over(&limit),
-                of_smallest: ratios.map(|(ours, _)| ours),
-                limit_of_smallest: ratios.map(|(_, limit)| limit),
-                ours,
-                limit,
-            });
+        for (variant, with) in plan.variants().into_iter().enumerate() {
+            let mut smallest: Option<(Figure, Figure)> = None;
+            for (table, times) in tables.iter().zip(times) {
+                let times = &times[place];
+                let ours = Figure::new(jobs, &times.ours[variant]);
+                let limit = Figure::new(jobs, &times.limit);
+                let plain = with.map(|_| ours.over(&Figure::new(jobs, &times.ours[0])));
+                let ratios = smallest
+                    .as_ref()
+                    .map(|(first, first_limit)| (ours.over(first), limit.over(first_limit)));
+                smallest.get_or_insert_with(|| (ours.clone(), limit.clone()));
+                lines.push(Line {
+                    workload: *workload,
+                    batch: *batch,
+                    with,
+                    rows: table.rows,
+                    ready: table.filling.ready,
+                    scheduled: table.filling.scheduled,
+                    completed: table.filling.completed,
+                    jobs,
+                    round: rounds.jobs,
+                    of_limit: ours.over(&limit),
+                    of_plain: plain,
+                    of_smallest: ratios.map(|(ours, _)| ours),
+                    limit_of_smallest: ratios.map(|(_, limit)| limit),
+                    ours,
+                    limit,
+                });
+            }
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_is_first_once() {
+        let order = |run| turns(3, run).collect::<Vec<_>>();
+        assert_eq!(
+            [order(0), order(1), order(2), order(3)],
+            [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]
+        );
+        assert_eq!(turns(1, 7).collect::<Vec<_>>(), [0]);
+    }
 }

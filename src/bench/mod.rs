@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! plan → folder (space?) → for each table size: fill, copy → ours, limit
-//!      → for each workload, each run, each table: ours, then the limit → figures → report
+//!      → for each workload, each run, each table: ours (plain, and with each feature), then the limit → figures → report
 //! ```
 //! Ours and the limit take turns run by run, and so do the table sizes: a ratio is of one time, whatever else the
 //! machine does meanwhile. A report is whole, or there is none.
 
 mod error;
+mod feature;
 mod figures;
 mod folder;
 mod limit;
@@ -20,6 +21,7 @@ mod table;
 mod tasks;
 
 pub use error::BenchError;
+pub use feature::Feature;
 pub use figures::{Figure, Line, Ratio, Report};
 pub use folder::Folder;
 pub use machine::Machine;

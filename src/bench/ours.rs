@@ -9,14 +9,14 @@ use std::{
 use slog::Logger;
 
 use super::{
-    BenchError,
+    BenchError, Feature,
     plan::{BATCH, Pass, TASKS},
     table::Undo,
     tasks::time_from_tasks,
 };
 use crate::{
     clock::SystemClock,
-    model::{JobStatus, LeaseToken, NewJob, Settled, Settlement},
+    model::{ControlKind, ControlLimits, JobStatus, LeaseToken, NewJob, Settled, Settlement},
     store::{
         Claim, Store, StoreConfig,
         bench::{self, LEASE},
@@ -32,12 +32,40 @@ pub(super) struct Ours {
 type Leases = Vec<(i64, LeaseToken)>;
 
 impl Ours {
-    /// A feature that is to be compared on and off is switched on here, if the store has to know of it (policies,
-    /// controls), and in [`super::table::job`], if it is said with each job (a unique key, a concurrency key).
     pub(super) async fn open(path: &str, job: NewJob, log: &Logger) -> Result<Self, BenchError> {
         let config = StoreConfig::new(format!("sqlite:{path}"));
         let store = Store::open(&config, Arc::new(SystemClock), log).await?;
         Ok(Self { store, job })
+    }
+
+    /// From now on the feature is in force, and no other one. One that is said with each job (a unique key) would want a
+    /// table of its own: [`super::table::job`] is what it is filled with.
+    pub(super) async fn switch(&self, feature: Option<Feature>) -> Result<(), BenchError> {
+        let limits = feature.map(Feature::limits).unwrap_or_default();
+        for (kind, name) in [
+            (ControlKind::Queue, &self.job.queue),
+            (ControlKind::JobType, &self.job.job_type),
+        ] {
+            let of_kind = ControlLimits {
+                // What waits is counted by queue.
+                max_depth: limits.max_depth.filter(|_| kind == ControlKind::Queue),
+                ..limits
+            };
+            let name = name.clone().into_owned();
+            self.store.control_limit(kind, name, of_kind).await?;
+        }
+        let wanted = if feature.is_some() {
+            ControlKind::ALL.len()
+        } else {
+            0
+        };
+        let found = self.store.controls().await?.len();
+        if found == wanted {
+            return Ok(());
+        }
+        Err(BenchError::Wrong(format!(
+            "{found} orders hold where {wanted} should"
+        )))
     }
 
     /// Does `jobs` jobs of a pass, and takes them back. Answers a time for each of its figures.

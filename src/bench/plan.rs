@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-use super::BenchError;
+use super::{BenchError, Feature};
 use crate::store::bench::Filling;
 
 /// Jobs that one claim or settlement names.
@@ -112,6 +112,8 @@ pub struct Settings {
     pub scheduled_percent: u64,
     /// One workload alone.
     pub only: Option<Workload>,
+    /// Measured beside the plain store, each by itself.
+    pub with: Vec<Feature>,
 }
 
 /// Settings that can be carried out.
@@ -138,6 +140,8 @@ impl Plan {
         }
         settings.rows.sort_unstable();
         settings.rows.dedup();
+        settings.with.sort_unstable();
+        settings.with.dedup();
         if settings.rows.is_empty() || settings.jobs == 0 || settings.runs == 0 {
             return cannot("there is nothing to measure: rows, jobs and runs must be at least 1");
         }
@@ -166,6 +170,12 @@ impl Plan {
             figures.any(|(workload, _)| self.wants(*workload))
         });
         passes
+    }
+
+    /// As what our store is measured: plain first, then with each feature.
+    pub(super) fn variants(&self) -> Vec<Option<Feature>> {
+        let features = self.settings.with.iter().copied().map(Some);
+        std::iter::once(None).chain(features).collect()
     }
 
     pub(super) fn wants(&self, workload: Workload) -> bool {
@@ -235,6 +245,7 @@ mod tests {
             ready_percent: 50,
             scheduled_percent: 25,
             only: None,
+            with: Vec::new(),
         }
     }
 
@@ -277,6 +288,15 @@ mod tests {
         let plan = Plan::new(only).unwrap();
         assert_eq!(plan.passes(), [Pass::ClaimThenSettle]);
         assert!(!plan.wants(Workload::Claim));
+    }
+
+    #[test]
+    fn the_plain_store_comes_before_each_feature() {
+        let mut both = settings(&[1_000], 100);
+        both.with = vec![Feature::Rates, Feature::Limits, Feature::Rates];
+        let plan = Plan::new(both).unwrap();
+        let expected = [None, Some(Feature::Limits), Some(Feature::Rates)];
+        assert_eq!(plan.variants(), expected);
     }
 
     #[test]

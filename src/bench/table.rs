@@ -7,7 +7,7 @@ use slog::Logger;
 use tokio::task::block_in_place;
 
 use super::{
-    BenchError, Folder, limit,
+    BenchError, Feature, Folder, limit,
     ours::Ours,
     plan::{Pass, Rounds},
 };
@@ -94,9 +94,11 @@ impl Table {
     /// A time for each figure of the pass.
     pub(super) async fn ours(
         &self,
+        with: Option<Feature>,
         pass: Pass,
         rounds: Rounds,
     ) -> Result<Vec<Duration>, BenchError> {
+        self.ours.switch(with).await?;
         let mut times = vec![Duration::ZERO; pass.figures().len()];
         for _ in 0..rounds.count {
             add(

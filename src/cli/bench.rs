@@ -8,7 +8,9 @@ use clap::{Args, value_parser};
 use super::{Failure, Output, Rows, arguments::Form, failure::with_causes};
 use crate::{
     app::Signals,
-    bench::{self, BenchError, Figure, Folder, Line, Plan, Ratio, Report, Settings, Workload},
+    bench::{
+        self, BenchError, Feature, Figure, Folder, Line, Plan, Ratio, Report, Settings, Workload,
+    },
     config::{Environment, LogFormat, LogLevel},
     log,
     store::StoreError,
@@ -38,6 +40,9 @@ pub(super) struct BenchArguments {
     /// One workload alone: enqueue, claim, settle or cycle.
     #[arg(long, value_name = "WORKLOAD")]
     only: Option<Workload>,
+    /// Measure the same with this in force, too: limits (of jobs at the same time and of the queue's depth) or rates.
+    #[arg(long, value_name = "FEATURE,…", value_delimiter = ',')]
+    with: Vec<Feature>,
     #[command(flatten)]
     pub(super) form: Form,
 }
@@ -71,6 +76,7 @@ pub(super) fn run(
         ready_percent: arguments.ready,
         scheduled_percent: arguments.scheduled,
         only: arguments.only,
+        with: arguments.with,
     })?;
     let folder = Folder::new(&arguments.dir, &plan)?;
     let colour = !environment.no_color();
@@ -144,7 +150,7 @@ fn about(report: &Report) -> Rows {
 fn figures(report: &Report) -> Rows {
     let smallest = report.lines.first().map_or(0, |line| line.rows);
     let flat = format!("OF {} ROWS", grouped(&smallest.to_string()));
-    let columns = [
+    let mut columns = vec![
         "WORKLOAD",
         "ROWS",
         "PER SECOND",
@@ -153,22 +159,33 @@ fn figures(report: &Report) -> Rows {
         "LIMIT PER SECOND",
         "LIMIT OF THAT",
     ];
+    let features = !report.settings.with.is_empty();
+    if features {
+        columns.push("OF PLAIN");
+    }
+    let known = |part: Option<Ratio>| part.map_or_else(String::new, ratio);
     Rows::new(&columns).with(&report.lines, |line| {
-        vec![
+        let mut cells = vec![
             name(line),
             grouped(&line.rows.to_string()),
             figure(&line.ours),
             ratio(line.of_limit),
-            line.of_smallest.map_or_else(String::new, ratio),
+            known(line.of_smallest),
             figure(&line.limit),
-            line.limit_of_smallest.map_or_else(String::new, ratio),
-        ]
+            known(line.limit_of_smallest),
+        ];
+        cells.extend(features.then(|| known(line.of_plain)));
+        cells
     })
 }
 
 fn name(line: &Line) -> String {
     let by = |batch: usize| format!("{} by {batch}", line.workload);
-    line.batch.map_or_else(|| line.workload.to_string(), by)
+    let plain = line.batch.map_or_else(|| line.workload.to_string(), by);
+    match line.with {
+        None => plain,
+        Some(feature) => format!("{plain}, {feature}"),
+    }
 }
 
 fn figure(figure: &Figure) -> String {

@@ -52,6 +52,36 @@ fn a_quick_run_yields_every_line_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_feature_is_measured_beside_the_plain_store() {
+    let home = Home::new();
+    let only = ["--only", "claim", "--with", "rates,limits", "-o", "json"];
+    let report = home.run(&with(&only)).expect(0).json();
+    let lines = report["lines"].as_array().unwrap();
+    let found: Vec<_> = lines
+        .iter()
+        .map(|line| (line["with"].as_str(), line["rows"].as_u64().unwrap()))
+        .collect();
+    let expected: Vec<_> = [None, Some("limits"), Some("rates")]
+        .into_iter()
+        .flat_map(|feature| [100, 300].map(|rows| (feature, rows)))
+        .collect();
+    assert_eq!(found, expected);
+    for line in lines {
+        let plain = line["with"].is_null();
+        assert_eq!(line["of_plain"].is_null(), plain, "{line}");
+        assert!(plain || line["of_plain"]["median"].as_f64().unwrap() > 0.0);
+    }
+    let shown = home.run(&with(&["--only", "cycle", "--with", "limits"]));
+    let shown = shown.expect(0).stdout;
+    for word in ["cycle by 500, limits", "OF PLAIN"] {
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+    home.run(&with(&["--with", "wings"]))
+        .expect(2)
+        .saying("limits, rates");
+}
+
+#[test]
 fn one_workload_alone_is_shown_as_a_table() {
     let home = Home::new();
     let shown = home.run(&with(&["--only", "settle"])).expect(0).stdout;
