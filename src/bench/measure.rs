@@ -100,7 +100,7 @@ fn report(
     pass: Pass,
     rounds: Rounds,
     tables: &[Table],
-    times: &[Vec<Times>],
+    measured: &[Vec<Times>],
 ) -> Vec<Line> {
     let jobs = rounds.count * rounds.jobs as u64;
     let mut lines = Vec::new();
@@ -110,11 +110,11 @@ fn report(
         }
         for (variant, with) in plan.variants().into_iter().enumerate() {
             let mut smallest: Option<(Figure, Figure)> = None;
-            for (table, times) in tables.iter().zip(times) {
+            for (table, times) in tables.iter().zip(measured) {
                 let times = &times[place];
                 let ours = Figure::new(jobs, &times.ours[variant]);
                 let limit = Figure::new(jobs, &times.limit);
-                let plain = with.map(|_| ours.over(&Figure::new(jobs, &times.ours[0])));
+                let of_plain = with.map(|_| ours.over(&Figure::new(jobs, &times.ours[0])));
                 let ratios = smallest
                     .as_ref()
                     .map(|(first, first_limit)| (ours.over(first), limit.over(first_limit)));
@@ -130,7 +130,7 @@ fn report(
                     jobs,
                     round: rounds.jobs,
                     of_limit: ours.over(&limit),
-                    of_plain: plain,
+                    of_plain,
                     of_smallest: ratios.map(|(ours, _)| ours),
                     limit_of_smallest: ratios.map(|(_, limit)| limit),
                     ours,

@@ -44,6 +44,20 @@ const SCHEDULES: [(&str, &str); 3] = [
     (ticks::PRUNE, "SEARCH schedule_runs USING PRIMARY KEY"),
 ];
 
+/// Statements of the retention.
+const RETENTION: [(&str, &str); 7] = [
+    (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
+    (retention::GROUPS, "INTEGER PRIMARY KEY (rowid>?)"),
+    (retention::GROUPS, "INDEX job_queue_group (group_id=?)"),
+    (retention::DELETE_GROUPS, "INTEGER PRIMARY KEY (rowid=?)"),
+    (
+        retention::DELETE_GROUPS,
+        "INDEX job_queue_group (group_id=?)",
+    ),
+    (retention::OLDEST_EVENTS, "SCAN job_events"),
+    (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
+];
+
 /// Steps that no hot statement may have.
 const WALKS: [&str; 5] = [
     "SCAN job_queue",
@@ -81,16 +95,6 @@ fn hot_statements_use_their_index() {
         ),
         (explain::AHEAD_AT_GATE, "INDEX job_queue_held (held_by=?"),
         (payloads::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
-        (retention::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
-        (retention::GROUPS, "INTEGER PRIMARY KEY (rowid>?)"),
-        (retention::GROUPS, "INDEX job_queue_group (group_id=?)"),
-        (retention::DELETE_GROUPS, "INTEGER PRIMARY KEY (rowid=?)"),
-        (
-            retention::DELETE_GROUPS,
-            "INDEX job_queue_group (group_id=?)",
-        ),
-        (retention::OLDEST_EVENTS, "SCAN job_events"),
-        (retention::DELETE_EVENTS, "INTEGER PRIMARY KEY (rowid<?)"),
         (held::ANY_HELD, "INDEX job_queue_held"),
         (
             held::NEXT_GATE,
@@ -116,7 +120,12 @@ fn hot_statements_use_their_index() {
     ];
     let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
     let by_id = BY_ID.map(|query| (query, by_id));
-    for (query, expected) in hot.into_iter().chain(SCHEDULES).chain(by_id) {
+    for (query, expected) in hot
+        .into_iter()
+        .chain(SCHEDULES)
+        .chain(RETENTION)
+        .chain(by_id)
+    {
         assert_uses(&mut conn, query, expected);
     }
 }
