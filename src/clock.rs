@@ -9,6 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Whether it is the clock of this machine: where several machines share a database, the database's is asked instead.
+    fn is_machines(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's clock.
@@ -18,6 +23,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         whole_micros(Utc::now())
+    }
+
+    fn is_machines(&self) -> bool {
+        true
     }
 }
 

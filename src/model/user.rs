@@ -53,7 +53,7 @@ pub struct UserFilter {
 }
 
 /// Makes the `user_created` job of a user once its id is known. Must be cheap: it runs inside the write transaction.
-pub type UserCreatedJob = Box<dyn FnOnce(i64) -> NewJob + Send>;
+pub type UserCreatedJob = Box<dyn Fn(i64) -> NewJob + Send>;
 
 /// What the `user_created` job derives from a user's additional properties.
 #[derive(Debug, Clone, Default, PartialEq)]

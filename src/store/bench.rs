@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Store, StoreError, sqlite};
+use super::{Store, StoreError, ask, sqlite};
 use crate::model::{JobStatus, NewJob};
 
 pub use sqlite::{
@@ -24,12 +24,12 @@ pub async fn undo_runs(
     status: JobStatus,
     later: i64,
 ) -> Result<(), StoreError> {
-    store.engine.undo_runs(kind(job), ids, status, later).await
+    ask!(store, undo_runs(kind(job), ids, status, later).await)
 }
 
 /// Jobs like `job` with ids after `last`, which are pending, are gone. Answers how many.
 pub async fn undo_enqueues(store: &Store, job: &NewJob, last: i64) -> Result<usize, StoreError> {
-    store.engine.undo_enqueues(kind(job), last).await
+    ask!(store, undo_enqueues(kind(job), last).await)
 }
 
 fn kind(job: &NewJob) -> (String, String) {

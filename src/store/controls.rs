@@ -1,13 +1,13 @@
 //! Owns the store's interface to what operators order: pauses and limits.
 //! Must not know: how an engine does it.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, ask};
 use crate::model::{Control, ControlKind, ControlLimits};
 
 impl Store {
     /// All orders that hold.
     pub async fn controls(&self) -> Result<Vec<Control>, StoreError> {
-        self.engine.controls().await
+        ask!(self, controls().await)
     }
 
     /// Nothing of the queue or type is started any more, in any process, until [`Store::control_resume`]. What runs goes on.
@@ -19,7 +19,7 @@ impl Store {
         by: Option<String>,
     ) -> Result<Control, StoreError> {
         let pause = Some((reason, by));
-        self.engine.control_pause(kind, name, pause).await
+        ask!(self, control_pause(kind, name, pause).await)
     }
 
     /// Ends a pause; nothing happens without one.
@@ -28,7 +28,7 @@ impl Store {
         kind: ControlKind,
         name: String,
     ) -> Result<Control, StoreError> {
-        self.engine.control_pause(kind, name, None).await
+        ask!(self, control_pause(kind, name, None).await)
     }
 
     /// Limits in place of the declared ones. All at once: what is `None` is as declared again.
@@ -38,6 +38,6 @@ impl Store {
         name: String,
         limits: ControlLimits,
     ) -> Result<Control, StoreError> {
-        self.engine.control_limit(kind, name, limits).await
+        ask!(self, control_limit(kind, name, limits).await)
     }
 }

@@ -161,11 +161,59 @@ impl StoreError {
     }
 }
 
+/// Another transaction was in the way: the same may work at once.
+pub(super) const CONFLICT: &str = "another transaction was in the way";
+/// What a broken connection is told by.
+pub(super) const LOST: &str = "its connection was lost";
+
+/// What PostgreSQL says, in the words of its messages in English: Diesel keeps the code of a few errors only.
+const POSTGRES: [(&str, &str); 14] = [
+    ("deadlock detected", CONFLICT),
+    ("could not serialize access", CONFLICT),
+    ("due to lock timeout", "another process holds a lock"),
+    ("due to statement timeout", "a statement took too long"),
+    ("canceling statement", "a statement was cancelled"),
+    ("too many clients already", "it has no connection to spare"),
+    (
+        "remaining connection slots",
+        "it has no connection to spare",
+    ),
+    ("terminating connection", LOST),
+    ("the database system is", LOST),
+    ("connection closed", LOST),
+    ("communicating with the server", LOST),
+    ("idle-in-transaction timeout", LOST),
+    ("No space left on device", "the disk is full"),
+    ("could not extend file", "the disk is full"),
+];
+
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
-        match error {
-            diesel::result::Error::NotFound => Self::NotFound,
-            error => Self::classify(&error.to_string(), Box::new(error)),
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        let reason = match &error {
+            Error::NotFound => return Self::NotFound,
+            Error::DatabaseError(Kind::SerializationFailure, _) => CONFLICT,
+            Error::DatabaseError(Kind::ReadOnlyTransaction, _) => "it is read-only",
+            Error::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, _) => LOST,
+            Error::DatabaseError(Kind::Unknown, said) => {
+                let said = said.message();
+                if said.contains("unsupported Unicode escape sequence") {
+                    return Self::Refused {
+                        field: "payload",
+                        message: "payload must not have U+0000 in it".to_owned(),
+                    };
+                }
+                let known = POSTGRES.into_iter().find(|(words, _)| said.contains(words));
+                match known {
+                    Some((_, reason)) => reason,
+                    None => return Self::classify(&error.to_string(), Box::new(error)),
+                }
+            }
+            _ => return Self::classify(&error.to_string(), Box::new(error)),
+        };
+        Self::Unavailable {
+            reason,
+            source: Some(Box::new(error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Owns the store's interface to the event log.
 //! Must not know: how an engine does it.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, ask};
 use crate::model::{EventFilter, EventPage, EventsFrom, JobStatus};
 
 impl Store {
@@ -12,11 +12,11 @@ impl Store {
         filter: EventFilter,
         limit: usize,
     ) -> Result<EventPage, StoreError> {
-        self.engine.events(from, filter, limit).await
+        ask!(self, events(from, filter, limit).await)
     }
 
     /// The state alone, for those who wait for it to change.
     pub async fn job_status(&self, id: i64) -> Result<Option<JobStatus>, StoreError> {
-        self.engine.job_status(id).await
+        ask!(self, job_status(id).await)
     }
 }

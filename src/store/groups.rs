@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Done, ForgottenGroups, Once, Store, StoreError};
+use super::{Done, ForgottenGroups, Once, Store, StoreError, ask};
 use crate::model::{BulkAction, BulkChange, Enqueued, JobFilter, JobGroup, NewGroup};
 
 /// Jobs that are cancelled in one transaction.
@@ -16,11 +16,11 @@ impl Store {
         group: NewGroup,
         once: Option<Once<(JobGroup, Vec<Enqueued>)>>,
     ) -> Result<Done<(JobGroup, Vec<Enqueued>)>, StoreError> {
-        self.engine.group_create(group, once).await
+        ask!(self, group_create(group, once).await)
     }
 
     pub async fn group_get(&self, id: i64) -> Result<Option<JobGroup>, StoreError> {
-        self.engine.group_get(id).await
+        ask!(self, group_get(id).await)
     }
 
     /// Cancels all of its jobs that have not ended, in batches. Answers the group as it is then. `NotFound`.
@@ -53,7 +53,7 @@ impl Store {
         after: Option<i64>,
         limit: usize,
     ) -> Result<ForgottenGroups, StoreError> {
-        self.engine.group_forget(age, after, limit).await
+        ask!(self, group_forget(age, after, limit).await)
     }
 
     /// Newest first, with ids below `before_id`.
@@ -62,6 +62,6 @@ impl Store {
         before_id: Option<i64>,
         limit: usize,
     ) -> Result<Vec<JobGroup>, StoreError> {
-        self.engine.group_list(before_id, limit).await
+        ask!(self, group_list(before_id, limit).await)
     }
 }

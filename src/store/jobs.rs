@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Claim, Claims, Done, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError,
+    Claim, Claims, Done, Expired, ItemOutcome, Once, Promoted, Rescued, Store, StoreError, ask,
 };
 use crate::model::{
     BulkChange, BulkChanged, DryRun, Enqueued, Job, JobAttempt, JobFilter, JobReport,
@@ -15,7 +15,7 @@ impl Store {
     /// Stores a job: pending when it is due, scheduled otherwise; or finds the one that has its unique key.
     /// `Refused`, `DuplicateJob`, `QueueFull`.
     pub async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        self.engine.job_enqueue(job).await
+        ask!(self, job_enqueue(job).await)
     }
 
     /// The same, done once for all requests with the same key.
@@ -24,12 +24,12 @@ impl Store {
         job: NewJob,
         once: Option<Once<Enqueued>>,
     ) -> Result<Done<Enqueued>, StoreError> {
-        self.engine.job_enqueue_once(job, once).await
+        ask!(self, job_enqueue_once(job, once).await)
     }
 
     /// What [`Store::job_enqueue`] would do. Stores nothing.
     pub async fn job_dry_run(&self, job: NewJob) -> Result<DryRun, StoreError> {
-        self.engine.job_dry_run(job).await
+        ask!(self, job_dry_run(job).await)
     }
 
     /// Stores each item for itself, in one commit: what refuses one does not touch the others. `ItemRefused` for a cycle.
@@ -38,7 +38,7 @@ impl Store {
         items: Vec<NewItem>,
         once: Option<Once<Vec<ItemOutcome>>>,
     ) -> Result<Done<Vec<ItemOutcome>>, StoreError> {
-        self.engine.job_enqueue_each(items, once).await
+        ask!(self, job_enqueue_each(items, once).await)
     }
 
     /// Stores all items or none. `ItemRefused`.
@@ -47,11 +47,11 @@ impl Store {
         items: Vec<NewItem>,
         once: Option<Once<Vec<ItemOutcome>>>,
     ) -> Result<Done<Vec<ItemOutcome>>, StoreError> {
-        self.engine.job_enqueue_all(items, once).await
+        ask!(self, job_enqueue_all(items, once).await)
     }
 
     pub async fn job_get(&self, id: i64) -> Result<Option<Job>, StoreError> {
-        self.engine.job_get(id).await
+        ask!(self, job_get(id).await)
     }
 
     /// Newest first, with ids below `before_id`. A filter on few jobs among many walks over the many.
@@ -61,50 +61,50 @@ impl Store {
         before_id: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
-        self.engine.job_list(filter, before_id, limit).await
+        ask!(self, job_list(filter, before_id, limit).await)
     }
 
     /// The newest `limit` runs, oldest first, the running one included. `NotFound`.
     pub async fn job_attempts(&self, id: i64, limit: usize) -> Result<Vec<JobAttempt>, StoreError> {
-        self.engine.job_attempts(id, limit).await
+        ask!(self, job_attempts(id, limit).await)
     }
 
     /// Waiting → cancelled; running → asked to stop. `NotFound`, `JobEnded`.
     pub async fn job_cancel(&self, id: i64) -> Result<Job, StoreError> {
-        self.engine.job_cancel(id).await
+        ask!(self, job_cancel(id).await)
     }
 
     /// Failed or cancelled → pending at once, with its retries restored. `NotFound`, `JobNotRetryable`.
     pub async fn job_retry(&self, id: i64) -> Result<Job, StoreError> {
-        self.engine.job_retry(id).await
+        ask!(self, job_retry(id).await)
     }
 
     /// Deletes a job and its history. `NotFound`, `JobProcessing`.
     pub async fn job_delete(&self, id: i64) -> Result<(), StoreError> {
-        self.engine.job_delete(id).await
+        ask!(self, job_delete(id).await)
     }
 
     /// Retries, cancels or deletes the first jobs that match, each as by itself; what has changed before it was its turn is
     /// skipped. An error in the middle leaves what was done before it.
     pub async fn job_bulk(&self, change: BulkChange) -> Result<BulkChanged, StoreError> {
-        self.engine.job_bulk(change).await
+        ask!(self, job_bulk(change).await)
     }
 
     /// Jobs by type and state, from counters that are kept with each transition: the same cost at any length.
     pub async fn job_counts(&self) -> Result<Vec<JobTypeCounts>, StoreError> {
-        self.engine.job_counts().await
+        ask!(self, job_counts().await)
     }
 
     /// Counters that differ from a count over all jobs: (kept, counted). Empty unless somebody changed jobs by hand. Reads all jobs.
     pub async fn job_counts_check(
         &self,
     ) -> Result<Vec<(JobTypeCounts, JobTypeCounts)>, StoreError> {
-        self.engine.job_counts_check().await
+        ask!(self, job_counts_check().await)
     }
 
     /// Gives leases on due jobs, in their order. No job has two live leases.
     pub async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
-        self.engine.job_claim(claim).await
+        ask!(self, job_claim(claim).await)
     }
 
     /// Extends leases; answers in the same order.
@@ -113,7 +113,7 @@ impl Store {
         leases: Vec<(i64, LeaseToken)>,
         lease: Duration,
     ) -> Result<Vec<LeaseState>, StoreError> {
-        self.engine.job_heartbeat(leases, lease).await
+        ask!(self, job_heartbeat(leases, lease).await)
     }
 
     /// Stores what a run says of itself. A token that is not the job's any more changes nothing.
@@ -123,7 +123,7 @@ impl Store {
         token: LeaseToken,
         report: JobReport,
     ) -> Result<LeaseState, StoreError> {
-        self.engine.job_report(id, token, report).await
+        ask!(self, job_report(id, token, report).await)
     }
 
     /// Ends runs; answers in the same order. A token that is not the job's any more changes nothing. A job that was asked to stop does not go back to wait: it is cancelled.
@@ -131,17 +131,17 @@ impl Store {
         &self,
         settlements: Vec<(i64, LeaseToken, Settlement)>,
     ) -> Result<Vec<Settled>, StoreError> {
-        self.engine.job_settle(settlements).await
+        ask!(self, job_settle(settlements).await)
     }
 
     /// Makes waiting jobs pending that are due.
     pub async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        self.engine.job_promote(limit).await
+        ask!(self, job_promote(limit).await)
     }
 
     /// Deletes answers, locks, buckets and workers that count for nothing any more. Answers how many rows; `limit` is for each kind.
     pub async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
-        self.engine.purge(limit).await
+        ask!(self, purge(limit).await)
     }
 
     /// Deletes ended jobs, with their history, that are older than their type keeps them: looks at `limit` jobs from `after`
@@ -151,7 +151,7 @@ impl Store {
         after: Option<i64>,
         limit: usize,
     ) -> Result<Expired, StoreError> {
-        self.engine.job_expire(after, limit).await
+        ask!(self, job_expire(after, limit).await)
     }
 
     /// Deletes at most `limit` of the oldest events: those beyond the newest `keep`, and those older than `age`. Answers
@@ -162,7 +162,7 @@ impl Store {
         age: Duration,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        self.engine.event_trim(keep, age, limit).await
+        ask!(self, event_trim(keep, age, limit).await)
     }
 
     /// Lets jobs through at limits by key that may have been raised. `after` is what the pass before answered, `None` at
@@ -171,11 +171,11 @@ impl Store {
         &self,
         after: Option<String>,
     ) -> Result<Option<String>, StoreError> {
-        self.engine.job_release_held(after).await
+        ask!(self, job_release_held(after).await)
     }
 
     /// Takes back leases that ran out.
     pub async fn job_rescue(&self, limit: usize) -> Result<Rescued, StoreError> {
-        self.engine.job_rescue(limit).await
+        ask!(self, job_rescue(limit).await)
     }
 }

@@ -13,10 +13,14 @@ mod groups;
 mod jobs;
 mod once;
 mod payloads;
+mod postgres;
+mod readers;
 mod requests;
 mod schedules;
 mod schema;
 mod sqlite;
+mod time;
+mod types;
 mod users;
 mod wake;
 mod workers;
@@ -25,7 +29,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use slog::Logger;
 
-use self::sqlite::Sqlite;
+use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::clock::Clock;
 
 pub use error::{Cause, StoreError};
@@ -41,8 +45,31 @@ pub use wake::{Changes, Wakeups};
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    engine: Arc<Sqlite>,
+    engine: Engine,
 }
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
+/// Calls a method of the engine, whichever it is.
+macro_rules! ask {
+    ($store:expr, $method:ident($($argument:expr),* $(,)?)) => {
+        match &$store.engine {
+            crate::store::Engine::Sqlite(engine) => engine.$method($($argument),*),
+            crate::store::Engine::Postgres(engine) => engine.$method($($argument),*),
+        }
+    };
+    ($store:expr, $method:ident($($argument:expr),* $(,)?).await) => {
+        match &$store.engine {
+            crate::store::Engine::Sqlite(engine) => engine.$method($($argument),*).await,
+            crate::store::Engine::Postgres(engine) => engine.$method($($argument),*).await,
+        }
+    };
+}
+use ask;
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,55 +85,79 @@ impl Store {
         clock: Arc<dyn Clock>,
         log: &Logger,
     ) -> Result<Self, StoreError> {
-        Ok(Self {
-            engine: Arc::new(Sqlite::open(config, clock, log).await?),
-        })
+        let engine = if postgres::is_meant(&config.database_url) {
+            Engine::Postgres(Arc::new(Postgres::open(config, clock, log).await?))
+        } else {
+            Engine::Sqlite(Arc::new(Sqlite::open(config, clock, log).await?))
+        };
+        Ok(Self { engine })
     }
 
     /// Waits for what was accepted, then closes. Other clones keep the database open.
     pub async fn close(self) {
-        if let Some(engine) = Arc::into_inner(self.engine) {
-            engine.close().await;
+        match self.engine {
+            Engine::Sqlite(engine) => {
+                if let Some(engine) = Arc::into_inner(engine) {
+                    engine.close().await;
+                }
+            }
+            Engine::Postgres(engine) => {
+                if let Some(engine) = Arc::into_inner(engine) {
+                    engine.close().await;
+                }
+            }
         }
     }
 
     /// Proves that the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.engine.ping().await
+        ask!(self, ping().await)
     }
 
     /// Changes from now on: jobs that may be claimable, due, or to be stopped.
     pub fn subscribe(&self) -> Wakeups {
-        self.engine.subscribe()
+        ask!(self, subscribe())
     }
 
     /// Commits from now on that move jobs, of whichever process. Those of others are seen within 50 ms.
     pub fn changes(&self) -> Changes {
-        self.engine.changes()
+        ask!(self, changes())
     }
 
     /// A consistent, checked copy, taken while everything runs. `target` must not exist. Answers its bytes.
     pub async fn backup(&self, target: PathBuf) -> Result<u64, StoreError> {
-        self.engine.backup(target).await
+        ask!(self, backup(target).await)
     }
 
     /// What is not sound in the file, if anything. Reads all of it.
     pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
-        self.engine.quick_check().await
+        ask!(self, quick_check().await)
     }
 
     /// The migrations that this program knows, oldest first, and whether the database has them.
     pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, StoreError> {
-        sqlite::migrations(config).await
+        if postgres::is_meant(&config.database_url) {
+            postgres::migrations(config).await
+        } else {
+            sqlite::migrations(config).await
+        }
     }
 
     /// Runs pending migrations. Answers how many ran.
     pub async fn migrate_up(config: &StoreConfig) -> Result<usize, StoreError> {
-        sqlite::migrate_up(config).await
+        if postgres::is_meant(&config.database_url) {
+            postgres::migrate_up(config).await
+        } else {
+            sqlite::migrate_up(config).await
+        }
     }
 
     /// Takes the newest migration back, and the data in its tables with it. Answers its version, if there was one.
     pub async fn migrate_down(config: &StoreConfig) -> Result<Option<String>, StoreError> {
-        sqlite::migrate_down(config).await
+        if postgres::is_meant(&config.database_url) {
+            postgres::migrate_down(config).await
+        } else {
+            sqlite::migrate_down(config).await
+        }
     }
 }

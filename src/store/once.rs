@@ -9,8 +9,9 @@ pub struct StoredAnswer {
     pub body: String,
 }
 
-/// Writes the answer to what was done. Run inside the transaction, so that deed and answer are stored together.
-pub type Render<T> = Box<dyn FnOnce(&T) -> Result<StoredAnswer, super::Cause> + Send>;
+/// Writes the answer to what was done. Run inside the transaction, so that deed and answer are stored together; and again
+/// when the transaction is begun again.
+pub type Render<T> = Box<dyn Fn(&T) -> Result<StoredAnswer, super::Cause> + Send>;
 
 /// A deed that is to be done once.
 pub struct Once<T> {

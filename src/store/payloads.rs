@@ -1,7 +1,7 @@
 //! Owns the store's interface to payloads under older schemas, and to jobs that others write into its file.
 //! Must not know: how an engine does it.
 
-use super::{Payloads, Store, StoreError};
+use super::{Payloads, Store, StoreError, ask};
 
 impl Store {
     /// The payloads of jobs that may run yet, or again (waiting, running, failed), with numbers above `after`, oldest first.
@@ -13,12 +13,12 @@ impl Store {
         limit: usize,
         known: Vec<(String, String)>,
     ) -> Result<Payloads, StoreError> {
-        self.engine.job_payloads(after, limit.max(1), known).await
+        ask!(self, job_payloads(after, limit.max(1), known).await)
     }
 
     /// Wakes the workers of all processes on the file, after a commit that this store did not make
     /// ([`enqueue_in`](super::enqueue_in)).
     pub fn notify(&self) {
-        self.engine.notify();
+        ask!(self, notify());
     }
 }

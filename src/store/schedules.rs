@@ -3,13 +3,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Done, Once, Store, StoreError};
+use super::{Done, Once, Store, StoreError, ask};
 use crate::model::{
     Enqueued, NewJob, NewSchedule, Schedule, ScheduleChange, ScheduleRun, TickPlan,
 };
 
-/// The first tick of a schedule after a moment. Must be cheap: it runs inside the write transaction.
-pub type NextTick = Box<dyn FnOnce(&Schedule, DateTime<Utc>) -> Option<DateTime<Utc>> + Send>;
+/// The first tick of a schedule after a moment. Must be cheap: it runs inside the write transaction, perhaps
+/// more than once.
+pub type NextTick = Box<dyn Fn(&Schedule, DateTime<Utc>) -> Option<DateTime<Utc>> + Send>;
 
 /// What one look at the due schedules did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Store {
         schedule: NewSchedule,
         next: NextTick,
     ) -> Result<Schedule, StoreError> {
-        match self.engine.schedule_create(schedule, next, None).await? {
+        match ask!(self, schedule_create(schedule, next, None).await)? {
             Done::Now(stored) => Ok(stored),
             Done::Before(_) => Err(StoreError::internal("nobody asked for an earlier answer")),
         }
@@ -42,11 +43,11 @@ impl Store {
         next: NextTick,
         once: Option<Once<Schedule>>,
     ) -> Result<Done<Schedule>, StoreError> {
-        self.engine.schedule_create(schedule, next, once).await
+        ask!(self, schedule_create(schedule, next, once).await)
     }
 
     pub async fn schedule_get(&self, id: i64) -> Result<Option<Schedule>, StoreError> {
-        self.engine.schedule_get(id).await
+        ask!(self, schedule_get(id).await)
     }
 
     /// Newest first, with ids below `before_id`.
@@ -55,7 +56,7 @@ impl Store {
         before_id: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Schedule>, StoreError> {
-        self.engine.schedule_list(before_id, limit).await
+        ask!(self, schedule_list(before_id, limit).await)
     }
 
     /// `NotFound`, `NameTaken`, `VersionMismatch`.
@@ -66,10 +67,10 @@ impl Store {
         expected_version: Option<i64>,
         next: NextTick,
     ) -> Result<Schedule, StoreError> {
-        let update = self
-            .engine
-            .schedule_update(id, change, expected_version, next);
-        update.await
+        ask!(
+            self,
+            schedule_update(id, change, expected_version, next).await
+        )
     }
 
     /// No more ticks until [`Store::schedule_resume`]. Pausing again changes the reason. `NotFound`.
@@ -78,12 +79,12 @@ impl Store {
         id: i64,
         reason: Option<String>,
     ) -> Result<Schedule, StoreError> {
-        self.engine.schedule_pause(id, reason).await
+        ask!(self, schedule_pause(id, reason).await)
     }
 
     /// Ticks again, from now on: what the pause left out stays out. `NotFound`.
     pub async fn schedule_resume(&self, id: i64, next: NextTick) -> Result<Schedule, StoreError> {
-        self.engine.schedule_resume(id, next).await
+        ask!(self, schedule_resume(id, next).await)
     }
 
     /// Deletes a schedule and its history. Its jobs stay. `NotFound`, `VersionMismatch`.
@@ -92,13 +93,13 @@ impl Store {
         id: i64,
         expected_version: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.engine.schedule_delete(id, expected_version).await
+        ask!(self, schedule_delete(id, expected_version).await)
     }
 
     /// Enqueues a job of the schedule beside its ticks, and notes it in the history. `NotFound`, and what
     /// [`Store::job_enqueue`] refuses.
     pub async fn schedule_run_now(&self, id: i64, job: NewJob) -> Result<Enqueued, StoreError> {
-        self.engine.schedule_run_now(id, job).await
+        ask!(self, schedule_run_now(id, job).await)
     }
 
     /// The history, newest first, with ticks before `before`. Of each schedule the newest 1,000 rows are kept. `NotFound`.
@@ -108,12 +109,12 @@ impl Store {
         before: Option<DateTime<Utc>>,
         limit: usize,
     ) -> Result<Vec<ScheduleRun>, StoreError> {
-        self.engine.schedule_runs(id, before, limit).await
+        ask!(self, schedule_runs(id, before, limit).await)
     }
 
     /// When the next schedule is due, if any is. Writes nothing.
     pub async fn schedule_next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.engine.schedule_next_due().await
+        ask!(self, schedule_next_due().await)
     }
 
     /// Sees to the due schedules: asks `plan` of each, and enqueues what it says. Ticks, jobs and the next time are one
@@ -122,6 +123,6 @@ impl Store {
     where
         P: Fn(&Schedule, DateTime<Utc>) -> TickPlan + Send + 'static,
     {
-        self.engine.schedule_tick(plan, limit).await
+        ask!(self, schedule_tick(plan, limit).await)
     }
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Done, Once, Store, StoreError, UserCreated};
+use super::{Done, Once, Store, StoreError, UserCreated, ask};
 use crate::model::{
     NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserStatistics,
 };
@@ -15,7 +15,7 @@ impl Store {
         user: NewUser,
         job: UserCreatedJob,
     ) -> Result<UserCreated, StoreError> {
-        match self.engine.user_create(user, job, None).await? {
+        match ask!(self, user_create(user, job, None).await)? {
             Done::Now(created) => Ok(created),
             Done::Before(_) => Err(StoreError::internal("nobody asked for an earlier answer")),
         }
@@ -28,11 +28,11 @@ impl Store {
         job: UserCreatedJob,
         once: Option<Once<UserCreated>>,
     ) -> Result<Done<UserCreated>, StoreError> {
-        self.engine.user_create(user, job, once).await
+        ask!(self, user_create(user, job, once).await)
     }
 
     pub async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
-        self.engine.user_get(id).await
+        ask!(self, user_get(id).await)
     }
 
     /// `NotFound`, `EmailTaken`; `VersionMismatch` when another version than the expected one is stored.
@@ -42,7 +42,7 @@ impl Store {
         change: UserChange,
         expected_version: Option<i64>,
     ) -> Result<User, StoreError> {
-        self.engine.user_update(id, change, expected_version).await
+        ask!(self, user_update(id, change, expected_version).await)
     }
 
     /// `NotFound`, `VersionMismatch`.
@@ -51,7 +51,7 @@ impl Store {
         id: i64,
         expected_version: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.engine.user_delete(id, expected_version).await
+        ask!(self, user_delete(id, expected_version).await)
     }
 
     /// Newest first, with ids below `before_id`.
@@ -61,17 +61,17 @@ impl Store {
         before_id: Option<i64>,
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
-        self.engine.user_list(filter, before_id, limit).await
+        ask!(self, user_list(filter, before_id, limit).await)
     }
 
     /// All users in pages: oldest first, with ids above `after_id`.
     pub async fn user_scan(&self, after_id: i64, limit: usize) -> Result<Vec<User>, StoreError> {
-        self.engine.user_scan(after_id, limit).await
+        ask!(self, user_scan(after_id, limit).await)
     }
 
     /// Users whose `user_created` job is still owed.
     pub async fn users_without_job(&self, limit: usize) -> Result<Vec<User>, StoreError> {
-        self.engine.users_without_job(limit).await
+        ask!(self, users_without_job(limit).await)
     }
 
     /// Enqueues an owed job. `None` when another was faster, or the user is gone.
@@ -80,7 +80,7 @@ impl Store {
         user_id: i64,
         job: UserCreatedJob,
     ) -> Result<Option<i64>, StoreError> {
-        self.engine.user_enqueue_missing(user_id, job).await
+        ask!(self, user_enqueue_missing(user_id, job).await)
     }
 
     /// Stores a profile. True the first time, and only then is the sign-up counted. `NotFound` when the user is gone.
@@ -89,22 +89,20 @@ impl Store {
         profile: UserProfile,
         signed_up: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        self.engine
-            .user_profile_initialise(profile, signed_up)
-            .await
+        ask!(self, user_profile_initialise(profile, signed_up).await)
     }
 
     pub async fn user_profile_get(&self, user_id: i64) -> Result<Option<UserProfile>, StoreError> {
-        self.engine.user_profile_get(user_id).await
+        ask!(self, user_profile_get(user_id).await)
     }
 
     /// Sign-ups per UTC day that had any, oldest first, the newest 366 of them.
     pub async fn signup_counts(&self) -> Result<Vec<(NaiveDate, i64)>, StoreError> {
-        self.engine.signup_counts().await
+        ask!(self, signup_counts().await)
     }
 
     /// Reads all users: for a job, not for a request.
     pub async fn user_statistics(&self) -> Result<UserStatistics, StoreError> {
-        self.engine.user_statistics().await
+        ask!(self, user_statistics().await)
     }
 }

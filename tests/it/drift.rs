@@ -12,10 +12,11 @@ use lockstep::{
 };
 use serde_json::{Value, json};
 
+use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
     support::{
-        database::{Database, execute, policy},
+        database::{Database, policy},
         server::TestServer,
     },
 };
@@ -254,10 +255,8 @@ fn the_exit_code_says_whether_a_deploy_would_leave_jobs_behind() {
     // What is good under another version's schema is that version's to declare; what this one leaves aside is not.
     home.run(&["jobs", "delete", "1"]).expect(0);
     home.run(&["jobs", "drift", "--spec", file]).expect(0);
-    execute(
-        &home.path().join("users.db"),
-        "UPDATE job_queue SET schema_fingerprint = 'older'",
-    );
+    Place::File(home.path().join("users.db"))
+        .execute("UPDATE job_queue SET schema_fingerprint = 'older'");
     home.run(&["jobs", "drift"]).expect(1).saying("unchanged");
 
     let same = home.write("same.yaml", &document().to_string());
@@ -289,8 +288,7 @@ fn a_server_tells_what_its_database_tells() {
         .expect(0);
     home.run(&["jobs", "enqueue", "data_export", "--payload", "{}"])
         .expect(0);
-    execute(
-        &home.path().join("users.db"),
+    Place::File(home.path().join("users.db")).execute(
         r#"UPDATE job_queue SET schema_fingerprint = 'older', payload = '{"formats":1}' WHERE job_type = 'data_export'"#,
     );
     let arguments = ["serve", "--port", "0", "--no-workers"];

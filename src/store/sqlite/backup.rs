@@ -8,7 +8,7 @@ use std::{
 
 use diesel::RunQueryDsl;
 
-use super::{Sqlite, connection, statement::statement};
+use super::{Sqlite, connection, statement};
 use crate::store::StoreError;
 
 impl Sqlite {

@@ -6,7 +6,7 @@ use std::path::Path;
 use diesel::sqlite::SqliteConnection;
 use slog::{Logger, info, warn};
 
-use super::{blocking, connection, migrate, mount};
+use super::{blocking, connection, mount, sql::migrate};
 use crate::store::{MigrationState, StoreConfig, StoreError};
 
 /// Files up to this size are checked whole at start; larger ones by `lockstep doctor`.

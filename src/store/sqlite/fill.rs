@@ -9,15 +9,14 @@ use std::{
 
 use diesel::{QueryResult, RunQueryDsl, connection::SimpleConnection, sqlite::SqliteConnection};
 
-use super::{
-    blocking, connection, migrate,
-    statement::statement,
-    time::{micros, span},
-};
+use super::{blocking, connection, sql::migrate, statement};
 use crate::{
     clock::{Clock, SystemClock},
     model::NewJob,
-    store::StoreError,
+    store::{
+        StoreError,
+        time::{micros, span},
+    },
 };
 
 /// How many jobs of each kind. Kinds lie mixed in the table, as they would after some time of use.
@@ -93,7 +92,7 @@ fn rows(conn: &mut SqliteConnection, job: &NewJob, filling: Filling) -> QueryRes
         statement(FILL)
             .text(job.job_type.as_ref())
             .text(job.queue.as_ref())
-            .text(job.payload.as_str())
+            .json(Some(job.payload.as_str()))
             .text(job.schema_fingerprint.as_ref())
             .int(i64::from(job.priority))
             .int(i64::from(job.max_retries))

@@ -9,16 +9,20 @@ use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    claim::json,
     connection::WRITER_SETTINGS,
-    time::{micros, span},
-    undo::{FORGET_RUNS, REMOVE, RESTORE},
-    writer,
+    sql::{
+        undo::{FORGET_RUNS, REMOVE, RESTORE},
+        unit,
+    },
 };
 use crate::{
     clock::{Clock, SystemClock},
     model::NewJob,
-    store::{StoreError, bench::LEASE},
+    store::{
+        StoreError,
+        bench::LEASE,
+        time::{micros, span},
+    },
 };
 
 const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
@@ -142,7 +146,8 @@ impl Limit {
 
     /// The same as ours is taken back by.
     pub fn undo_runs(&mut self, ids: &[i64], later: i64) -> Result<(), StoreError> {
-        let named = json(&ids)?;
+        let named =
+            serde_json::to_string(ids).map_err(|error| StoreError::Internal(Box::new(error)))?;
         self.transaction(|conn, _| {
             conn.prepare_cached(RESTORE)?
                 .execute(params![later, named])?;
@@ -184,12 +189,12 @@ pub struct Caller(mpsc::Sender<oneshot::Sender<()>>);
 
 impl GroupCommit {
     pub fn start(mut limit: Limit) -> Result<Self, StoreError> {
-        let (calls, mut queue) = mpsc::channel::<oneshot::Sender<()>>(writer::QUEUE);
+        let (calls, mut queue) = mpsc::channel::<oneshot::Sender<()>>(unit::QUEUE);
         let thread = thread::Builder::new()
             .name("limit-writer".to_owned())
             .spawn(move || {
                 let mut batch = Vec::new();
-                while queue.blocking_recv_many(&mut batch, writer::BATCH) > 0 {
+                while queue.blocking_recv_many(&mut batch, unit::BATCH) > 0 {
                     limit.enqueue(batch.len())?;
                     for caller in batch.drain(..) {
                         // A caller that has gone away does not want to know.

@@ -1,50 +1,19 @@
 //! Owns the SQLite engine: one writer with group commit, a few readers, checkpoints beside the commits.
 //! Must not know: HTTP, the contract, or what a job does.
 
-mod attempts;
 mod background;
 mod backup;
-mod buckets;
-mod bulk;
-mod bulk_change;
-mod claim;
 mod connection;
-mod controls;
-mod counts;
-mod enqueue;
-mod events;
-mod explain;
+mod dialect;
 mod files;
 pub(super) mod fill;
-mod filter;
-mod gates;
-mod groups;
-mod held;
-mod idempotency;
-mod jobs;
-mod ledger;
 pub(super) mod limit;
-mod maintenance;
-mod migrate;
 pub(super) mod mount;
-mod payloads;
 #[cfg(test)]
 mod plans;
-mod profiles;
-mod readers;
-mod reports;
-mod retention;
-mod schedules;
-mod settle;
-mod statement;
-mod ticks;
-mod ties;
-mod time;
-mod undo;
-mod unique;
-mod users;
+#[path = "../sql/mod.rs"]
+mod sql;
 mod within;
-mod workers;
 mod writer;
 
 use std::{
@@ -54,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use diesel::{RunQueryDsl, sqlite::SqliteConnection};
+use diesel::RunQueryDsl;
 use slog::{Logger, o};
 use tokio::task;
 
@@ -62,20 +31,31 @@ pub(super) use self::files::{migrate_down, migrate_up, migrations};
 pub use self::within::enqueue_in;
 use self::{
     background::Background,
-    readers::Readers,
-    writer::{Tx, Writer},
+    dialect::{Backend, Conn},
+    sql::{
+        statement::{self, statement},
+        tx::{Lane, Tx},
+    },
+    writer::Writer,
 };
 use super::{
     StoreConfig, StoreError,
+    readers::Readers,
     wake::{Changes, Wake, Wakeups},
 };
 use crate::{clock::Clock, model::JobPolicy};
+
+/// Reading connections.
+const READERS: usize = 4;
+
+/// The engine that `sql` is compiled for here.
+type Engine = Sqlite;
 
 /// One SQLite file.
 pub(super) struct Sqlite {
     path: PathBuf,
     writer: Writer,
-    readers: Readers,
+    readers: Readers<Conn>,
     wake: Wake,
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
@@ -97,9 +77,12 @@ impl Sqlite {
         blocking(move || {
             let conn = files::prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
-            let (writer, thread) = Writer::start(conn, Arc::clone(&clock), wake.clone(), &log)?;
+            let (writer, thread) = writer::start(conn, Arc::clone(&clock), wake.clone(), &log)?;
             let background = Background::start(&path, wake.clone(), &log)?;
-            let readers = Readers::new(path.clone());
+            let readers = {
+                let path = path.clone();
+                Readers::new(READERS, move || connection::open_reader(&path))
+            };
             let threads = Mutex::new(Some((background, thread)));
             Ok(Self {
                 path,
@@ -157,9 +140,9 @@ impl Sqlite {
         changes
     }
 
-    async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
+    async fn write<F, T>(&self, _lane: Lane, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.writer.write(work).await
@@ -167,7 +150,7 @@ impl Sqlite {
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await

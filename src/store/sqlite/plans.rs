@@ -7,8 +7,11 @@ use diesel::{
 };
 
 use super::{
-    claim, explain, gates, held, limit, maintenance, migrate, payloads, reports, retention, settle,
-    ticks, undo, unique, users, workers,
+    dialect, limit,
+    sql::{
+        explain, filter, gates, held, jobs, maintenance, migrate, payloads, reports, retention,
+        settle, ticks, undo, unique, users, workers,
+    },
 };
 
 #[derive(QueryableByName)]
@@ -27,14 +30,14 @@ fn plan(conn: &mut SqliteConnection, query: &str) -> String {
 
 /// Statements that name their jobs.
 const BY_ID: [&str; 8] = [
-    claim::HEARTBEAT,
+    dialect::HEARTBEAT,
     settle::NAMED,
     reports::REPORT,
-    settle::END,
+    dialect::END,
     maintenance::MOVE,
     retention::AGAIN,
-    retention::DELETE,
-    claim::PUT_ASIDE,
+    jobs::DELETE,
+    dialect::PUT_ASIDE,
 ];
 
 /// Statements of schedules.
@@ -78,7 +81,7 @@ fn hot_statements_use_their_index() {
     let dead =
         "SELECT error_message FROM job_queue WHERE status = 'failed' ORDER BY id DESC LIMIT 9";
     let hot = [
-        (claim::CLAIM, "INDEX job_queue_pending (queue=?)"),
+        (dialect::CLAIM, "INDEX job_queue_pending (queue=?)"),
         (
             maintenance::PROMOTE,
             "INDEX job_queue_waiting (scheduled_at<?)",
@@ -140,7 +143,7 @@ fn the_dead_letter_is_found_by_its_index() {
     migrate::up(&mut conn).unwrap();
     let failed = JobFilter::of_status(crate::model::JobStatus::Failed);
     let mut query = job_queue::table.select(job_queue::id).into_boxed();
-    for condition in super::filter::conditions(failed).unwrap() {
+    for condition in filter::conditions(failed).unwrap() {
         query = query.filter(condition);
     }
     let text = debug_query::<Sqlite, _>(&query).to_string();

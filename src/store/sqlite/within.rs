@@ -5,11 +5,17 @@ use chrono::{DateTime, Utc};
 use diesel::{Connection, sqlite::SqliteConnection};
 
 use super::{
-    Sqlite, controls::Controls, enqueue::insert, ledger::Ledger, time::micros, writer::Tx,
+    Sqlite,
+    sql::{
+        controls::Controls,
+        enqueue::insert,
+        ledger::Ledger,
+        tx::{Turn, Tx},
+    },
 };
 use crate::{
     model::{Enqueued, NewJob},
-    store::{StoreConfig, StoreError},
+    store::{StoreConfig, StoreError, time::micros},
 };
 
 /// Stores a job, or finds the one that has its unique key, in the caller's own transaction on the same file: job, counters
@@ -37,8 +43,9 @@ pub fn enqueue_in(
             ledger: &mut ledger,
             controls: &mut controls,
             wake: &mut wake,
+            turn: &mut Turn::Alone,
         };
-        let enqueued = insert(&mut tx, job, StoreConfig::AGEING)?;
+        let enqueued = insert(&mut tx, &job, StoreConfig::AGEING)?;
         ledger.flush(conn, micros(now))?;
         Ok(enqueued)
     })

@@ -2,145 +2,48 @@
 //! Must not know: what the units do.
 
 use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use chrono::{DateTime, Utc};
 use diesel::{connection::SimpleConnection, sqlite::SqliteConnection};
 use slog::{Logger, error};
-use tokio::sync::{mpsc, oneshot};
 
-use super::{controls::Controls, ledger::Ledger, time::micros};
+use super::sql::{
+    controls::Controls,
+    ledger::Ledger,
+    tx::{Turn, Tx},
+    unit::{BATCH, Failure, Unit, Units, Waiting},
+};
 use crate::{
     clock::Clock,
-    store::{StoreError, wake::Wake},
+    store::{StoreError, time::micros, wake::Wake},
 };
 
-/// Units in one commit at most: bounds the wait of the first one.
-pub(super) const BATCH: usize = 512;
-/// Units that may wait for the writer. Beyond it, callers wait up to [`QUEUE_DEADLINE`] and then get `Unavailable`.
-pub(super) const QUEUE: usize = 8_192;
-const QUEUE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// What a unit works with, inside the write transaction.
-pub(super) struct Tx<'a> {
-    pub(super) conn: &'a mut SqliteConnection,
-    /// One moment for the whole commit.
-    pub(super) now: DateTime<Utc>,
-    pub(super) ledger: &'a mut Ledger,
-    /// What operators ordered.
-    pub(super) controls: &'a mut Controls,
-    /// Set when workers should look again: a job became due, waits for its time, or was asked to stop.
-    pub(super) wake: &'a mut bool,
-}
-
-/// A unit of work on its way to the writer and, with its outcome, back.
-trait Unit: Send {
-    /// Does the work. False when it failed and its changes must be taken back.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// The work panicked.
-    fn panicked(&mut self, panic: &(dyn Any + Send));
-    /// Answers the caller, after the commit: `failure` says why the commit failed.
-    fn answer(self: Box<Self>, failure: Option<&Failure>);
-}
-
-/// Why a whole commit failed, for each of its units.
-type Failure = dyn Fn() -> StoreError;
-
-struct Work<F, T> {
-    run: Option<F>,
-    outcome: Result<T, StoreError>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<F, T> Unit for Work<F, T>
-where
-    F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send,
-    T: Send,
-{
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        if let Some(work) = self.run.take() {
-            self.outcome = work(tx);
-        }
-        self.outcome.is_ok()
-    }
-
-    fn panicked(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        self.outcome = Err(StoreError::internal(format!("a write panicked: {text}")));
-    }
-
-    fn answer(self: Box<Self>, failure: Option<&Failure>) {
-        let outcome = match failure {
-            Some(failure) if self.outcome.is_ok() => Err(failure()),
-            _ => self.outcome,
-        };
-        // A caller that has gone away does not want to know.
-        let _ = self.reply.send(outcome);
-    }
-}
-
 /// The way to the writer's thread. The thread ends when the last of it is dropped.
-#[derive(Clone)]
-pub(super) struct Writer {
-    units: mpsc::Sender<Box<dyn Unit>>,
-}
+pub(super) type Writer = Units;
 
-impl Writer {
-    pub(super) fn start(
-        conn: SqliteConnection,
-        clock: Arc<dyn Clock>,
-        wake: Wake,
-        log: &Logger,
-    ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let (units, queue) = mpsc::channel(QUEUE);
-        let committer = Committer {
-            conn,
-            clock,
-            wake,
-            log: log.clone(),
-            ledger: Ledger::default(),
-            controls: Controls::default(),
-        };
-        let thread = thread::Builder::new()
-            .name("lockstep-writer".to_owned())
-            .spawn(move || committer.run(queue))
-            .map_err(|error| StoreError::Internal(Box::new(error)))?;
-        Ok((Self { units }, thread))
-    }
-
-    /// Runs `work` in the next commit and answers after it.
-    pub(super) async fn write<F, T>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
-        T: Send + 'static,
-    {
-        const STOPPED: StoreError = StoreError::unavailable("it is stopping");
-        let (reply, answer) = oneshot::channel();
-        let unit = Box::new(Work {
-            run: Some(work),
-            outcome: Err(STOPPED),
-            reply,
-        });
-        self.units
-            .send_timeout(unit, QUEUE_DEADLINE)
-            .await
-            .map_err(|error| match error {
-                mpsc::error::SendTimeoutError::Timeout(_) => {
-                    StoreError::unavailable("too many writes are waiting")
-                }
-                mpsc::error::SendTimeoutError::Closed(_) => STOPPED,
-            })?;
-        answer.await.unwrap_or(Err(STOPPED))
-    }
+/// Starts the thread.
+pub(super) fn start(
+    conn: SqliteConnection,
+    clock: Arc<dyn Clock>,
+    wake: Wake,
+    log: &Logger,
+) -> Result<(Writer, JoinHandle<()>), StoreError> {
+    let (units, waiting) = Units::new();
+    let committer = Committer {
+        conn,
+        clock,
+        wake,
+        log: log.clone(),
+        ledger: Ledger::default(),
+        controls: Controls::default(),
+    };
+    let thread = thread::Builder::new()
+        .name("lockstep-writer".to_owned())
+        .spawn(move || committer.run(waiting))
+        .map_err(|error| StoreError::Internal(Box::new(error)))?;
+    Ok((units, thread))
 }
 
 /// The writer's thread.
@@ -154,7 +57,7 @@ struct Committer {
 }
 
 impl Committer {
-    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Unit>>) {
+    fn run(mut self, mut queue: Waiting) {
         let mut batch = Vec::new();
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.commit(&mut batch);
@@ -213,14 +116,9 @@ impl Committer {
                 ledger: &mut self.ledger,
                 controls: &mut self.controls,
                 wake: &mut unit_wakes,
+                turn: &mut Turn::Alone,
             };
-            // A unit leaves nothing half done: what it wrote is rolled back with its savepoint.
-            let ran = catch_unwind(AssertUnwindSafe(|| unit.run(&mut tx)));
-            let done = ran.unwrap_or_else(|panic| {
-                unit.panicked(panic.as_ref());
-                false
-            });
-            if done {
+            if unit.run(&mut tx) {
                 self.conn.batch_execute("RELEASE unit")?;
                 *wake |= unit_wakes;
             } else {
@@ -242,7 +140,7 @@ mod tests {
     use diesel::{Connection, RunQueryDsl, dsl::sql, sql_query, sql_types::BigInt};
     use slog::{Discard, o};
 
-    use super::*;
+    use super::{super::sql::unit::QUEUE, *};
     use crate::{clock::SystemClock, model::JobStatus};
 
     /// A writer on a table of its own.
@@ -263,7 +161,7 @@ mod tests {
             conn.batch_execute(tables).unwrap();
             let log = Logger::root(Discard, o!());
             let wake = Wake::new(&path, &log);
-            let (writer, thread) = Writer::start(conn, Arc::new(SystemClock), wake, &log).unwrap();
+            let (writer, thread) = start(conn, Arc::new(SystemClock), wake, &log).unwrap();
             Self {
                 writer,
                 thread,
@@ -277,7 +175,7 @@ mod tests {
 
         /// Keeps the writer busy until what this answers is dropped: what is sent meanwhile shares one commit.
         async fn hold(&self) -> Sender<()> {
-            let (running, runs) = oneshot::channel();
+            let (running, mut runs) = tokio::sync::mpsc::unbounded_channel();
             let (release, released) = channel();
             let writer = self.writer.clone();
             tokio::spawn(async move {
@@ -288,7 +186,7 @@ mod tests {
                 };
                 writer.write(hold).await
             });
-            runs.await.unwrap();
+            runs.recv().await.unwrap();
             release
         }
 
@@ -369,7 +267,7 @@ mod tests {
                 tokio::spawn(async move { writer.write(|_| Ok(())).await })
             })
             .collect();
-        while bench.writer.units.capacity() > 0 {
+        while bench.writer.capacity() > 0 {
             tokio::task::yield_now().await;
         }
         let refused = bench.insert(1).await.unwrap_err();

@@ -28,27 +28,49 @@ const SETTLING: Duration = Duration::from_millis(20);
 pub(in crate::store) struct Wake(Arc<Shared>);
 
 struct Shared {
-    folder: Folder,
+    others: Others,
     changes: watch::Sender<u64>,
     /// Every commit that moved jobs, whether or not there is anything to claim.
     transitions: watch::Sender<u64>,
-    peers: Mutex<Peers>,
-    /// Bound while anybody in this process subscribes.
-    inbox: Mutex<Weak<Inbox>>,
     warned: Once,
     log: Logger,
+}
+
+/// How other processes are told.
+enum Others {
+    /// By datagrams, on this machine.
+    Sockets {
+        folder: Folder,
+        peers: Mutex<Peers>,
+        /// Bound while anybody in this process subscribes.
+        inbox: Mutex<Weak<Inbox>>,
+    },
+    /// By the engine itself.
+    Engine(Box<dyn Fn() + Send + Sync>),
 }
 
 impl Wake {
     /// `database` names the file; nothing is opened yet.
     pub(in crate::store) fn new(database: &Path, log: &Logger) -> Self {
         let folder = Folder::of(database);
-        Self(Arc::new(Shared {
+        let others = Others::Sockets {
             peers: Mutex::new(Peers::new(folder.clone())),
             folder,
+            inbox: Mutex::default(),
+        };
+        Self::with(others, log)
+    }
+
+    /// One whose engine has a way of its own to other processes: `tell` must not block.
+    pub(in crate::store) fn telling(tell: impl Fn() + Send + Sync + 'static, log: &Logger) -> Self {
+        Self::with(Others::Engine(Box::new(tell)), log)
+    }
+
+    fn with(others: Others, log: &Logger) -> Self {
+        Self(Arc::new(Shared {
+            others,
             changes: watch::Sender::new(0),
             transitions: watch::Sender::new(0),
-            inbox: Mutex::default(),
             warned: Once::new(),
             log: log.clone(),
         }))
@@ -57,8 +79,13 @@ impl Wake {
     /// After a commit: wakes this process and the others.
     pub(in crate::store) fn committed(&self) {
         self.hint();
-        let own = lock(&self.0.inbox).upgrade();
-        lock(&self.0.peers).notify(own.as_deref().map(Inbox::path));
+        match &self.0.others {
+            Others::Sockets { peers, inbox, .. } => {
+                let own = lock(inbox).upgrade();
+                lock(peers).notify(own.as_deref().map(Inbox::path));
+            }
+            Others::Engine(tell) => tell(),
+        }
     }
 
     /// Wakes this process.
@@ -93,19 +120,25 @@ impl Wake {
 
     /// From now on, every change is seen by [`Wakeups::changed`].
     pub(in crate::store) fn subscribe(&self) -> Wakeups {
-        let mut inbox = lock(&self.0.inbox);
-        let bound = inbox.upgrade().or_else(|| self.bind().map(Arc::new));
-        *inbox = bound.as_ref().map_or_else(Weak::new, Arc::downgrade);
+        let bound = match &self.0.others {
+            Others::Engine(_) => None,
+            Others::Sockets { folder, inbox, .. } => {
+                let mut inbox = lock(inbox);
+                let bound = inbox.upgrade().or_else(|| self.bind(folder).map(Arc::new));
+                *inbox = bound.as_ref().map_or_else(Weak::new, Arc::downgrade);
+                bound
+            }
+        };
         Wakeups {
             changes: self.0.changes.subscribe(),
             _inbox: bound,
         }
     }
 
-    fn bind(&self) -> Option<Inbox> {
+    fn bind(&self, folder: &Folder) -> Option<Inbox> {
         let changes = self.0.changes.clone();
         let woken = move || changes.send_modify(|changes| *changes = changes.wrapping_add(1));
-        match Inbox::bind(&self.0.folder, woken) {
+        match Inbox::bind(folder, woken) {
             Ok(inbox) => Some(inbox),
             Err(error) => {
                 self.0.warned.call_once(|| {

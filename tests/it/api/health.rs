@@ -3,7 +3,7 @@
 use lockstep::validation::Mode;
 use serde_json::json;
 
-use crate::support::{database, server::TestServer};
+use crate::support::server::TestServer;
 
 #[tokio::test]
 async fn health_has_the_seeds_shape() {
@@ -23,7 +23,7 @@ async fn health_has_the_seeds_shape() {
 async fn an_unhealthy_queue_is_told_with_its_own_body() {
     let server = TestServer::start(Mode::Default).await;
     let tables = "PRAGMA foreign_keys = OFF; ALTER TABLE job_counts RENAME TO lost;";
-    database::execute(&server.database.path(), tables);
+    server.database.place().execute(tables);
     let health = server.get("/health").await;
     let expected = json!({"status": "unhealthy", "error": "job queue unavailable"});
     assert_eq!((health.status, health.json()), (503, expected));

@@ -238,8 +238,7 @@ fn the_dead_letter_is_listed_and_purged() {
         for message in ["a", "b", "c"] {
             run(&["jobs", "enqueue", "data_analysis", message], "").expect(0);
         }
-        crate::support::database::execute(
-            &home.path().join("users.db"),
+        crate::support::place::Place::File(home.path().join("users.db")).execute(
             "UPDATE job_queue SET status = 'failed', completed_at = 1, error_message = 'no luck ' || id WHERE id < 3; \
              UPDATE job_counts SET count = 1 WHERE status = 'pending'; \
              INSERT INTO job_counts VALUES ('default', 'data_analysis', 'failed', 2)",

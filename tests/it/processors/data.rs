@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::World;
-use crate::support::database::{ada, execute};
+use crate::support::database::ada;
 
 #[tokio::test]
 async fn an_analysis_counts_users_ages_domains_and_growth() {
@@ -124,9 +124,7 @@ async fn an_export_of_one_form_or_of_nobody_is_whole() {
 #[tokio::test]
 async fn an_export_goes_through_all_pages() {
     let world = World::new().await;
-    execute(
-        &world.db.path(),
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+    world.db.place().execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
          INSERT INTO users (email, email_key, age, is_active, version, created_at, updated_at)
          SELECT 'user' || i || '@example.com', 'user' || i || '@example.com', i % 100, 1, 1, 1763985600000000, 1763985600000000 FROM n",
     );

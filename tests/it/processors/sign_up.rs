@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::World;
 use crate::support::{
-    database::{ada, execute, start},
+    database::{ada, start},
     smtp::Reply,
 };
 
@@ -87,7 +87,10 @@ async fn a_repeated_run_counts_the_sign_up_once_and_repeats_the_message_id() {
         [(start().date_naive(), 1)]
     );
     // The same work once more, as after a crash before the outcome was stored.
-    execute(&world.db.path(), "UPDATE job_queue SET status = 'failed'");
+    world
+        .db
+        .place()
+        .execute("UPDATE job_queue SET status = 'failed'");
     world.db.store.job_retry(job_id).await.unwrap();
     assert_eq!(world.result(job_id).await["message_id"], first);
     assert_eq!(
@@ -130,7 +133,7 @@ async fn a_name_with_line_breaks_is_only_a_name() {
     let (_, job_id) = world.sign_up(ada()).await;
     // Past the contract, which would refuse it.
     let hostile = "UPDATE users SET name = 'Ada' || char(13, 10) || 'Bcc: all@example.com'";
-    execute(&world.db.path(), hostile);
+    world.db.place().execute(hostile);
     world.result(job_id).await;
     assert_eq!(world.recipients(), ["Ada@Example.com"]);
     let data = &world.smtp.accepted()[0].data;
@@ -141,15 +144,13 @@ async fn a_name_with_line_breaks_is_only_a_name() {
 #[tokio::test]
 async fn a_user_whose_job_could_not_be_enqueued_gets_it_from_the_reconciler_once() {
     let world = World::new().await;
-    execute(
-        &world.db.path(),
-        "CREATE TRIGGER no_jobs BEFORE INSERT ON job_queue BEGIN SELECT RAISE(ABORT, 'no jobs today'); END",
+    world.db.place().execute("CREATE TRIGGER no_jobs BEFORE INSERT ON job_queue BEGIN SELECT RAISE(ABORT, 'no jobs today'); END",
     );
     let user = ada();
     let job = job_for(&user);
     let created = world.db.store.user_create(user, job).await.unwrap();
     assert_eq!(created.job_id, None);
-    execute(&world.db.path(), "DROP TRIGGER no_jobs");
+    world.db.place().execute("DROP TRIGGER no_jobs");
     let elsewhere = world.db.another().await;
     let (here, there) = tokio::join!(reconcile(&world.db.store, 10), reconcile(&elsewhere, 10));
     assert_eq!(here.unwrap() + there.unwrap(), 1);

@@ -7,7 +7,7 @@ use slog::{Drain, Logger, Never, OwnedKVList, Record, o};
 use tokio::sync::{Notify, mpsc};
 
 use super::{doing, done, job, runner, soon, until};
-use crate::support::database::{Database, analysis, locked};
+use crate::support::database::{Database, analysis};
 
 /// Passes on what is logged.
 struct Tell(mpsc::UnboundedSender<String>);
@@ -43,7 +43,7 @@ async fn an_outcome_is_kept_until_it_can_be_stored() {
     let handle = runner.start().unwrap();
     let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
-    let lock = locked(&db.path());
+    let lock = db.place().locked();
     finish.notify_one();
     soon(async {
         while told.recv().await.unwrap() != "cannot store outcomes; they are kept and sent again" {}
@@ -75,7 +75,7 @@ async fn a_run_whose_heartbeats_do_not_get_through_is_stopped() {
     let handle = runner.start().unwrap();
     let id = db.store.job_enqueue(analysis()).await.unwrap().job.id;
     until(&db, id, JobStatus::Processing).await;
-    let lock = locked(&db.path());
+    let lock = db.place().locked();
     soon(stopped.notified()).await;
     drop(lock);
     // Nobody had taken the job meanwhile: it is given back, and no worker counts as lost.

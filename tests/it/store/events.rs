@@ -8,7 +8,7 @@ use lockstep::model::{
 use tokio::time::timeout;
 
 use super::claims::claim;
-use crate::support::database::{Database, analysis, execute, start};
+use crate::support::database::{Database, analysis, start};
 
 type Step = (i64, Option<JobStatus>, Option<JobStatus>);
 
@@ -135,7 +135,9 @@ async fn what_was_trimmed_away_is_told_and_nothing_else() {
         .into_iter()
         .map(|(id, _)| id)
         .collect();
-    execute(&database.path(), "DELETE FROM job_events WHERE id <= 2");
+    database
+        .place()
+        .execute("DELETE FROM job_events WHERE id <= 2");
     let gap_after = async |id| {
         let page = read(&database, EventsFrom::After(id), 10).await;
         (page.gap, steps(&page).first().map(|step| step.0))
@@ -147,7 +149,7 @@ async fn what_was_trimmed_away_is_told_and_nothing_else() {
     assert_eq!(gap_after(ids[4]).await, (false, Some(6)));
     let oldest = read(&database, EventsFrom::Oldest, 10).await;
     assert_eq!((oldest.gap, oldest.events.len()), (false, 2));
-    execute(&database.path(), "DELETE FROM job_events");
+    database.place().execute("DELETE FROM job_events");
     assert_eq!(gap_after(ids[4]).await, (true, None));
     assert_eq!(gap_after(ids[5]).await, (false, None));
     // A place that this log never came to: it is another database's.

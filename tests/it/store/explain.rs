@@ -271,7 +271,7 @@ async fn workers_that_are_gone_elsewhere_or_of_another_version_do_not_help() {
     assert_eq!(live[0].seen_at, start() + TimeDelta::seconds(29));
     assert_eq!(codes(store, id).await, []);
     store.purge(9).await.unwrap();
-    let rows = crate::support::database::count(&database.path(), "workers");
+    let rows = database.place().count("workers");
     assert_eq!(rows, 1);
     // Stopped.
     store.worker_gone("d".to_owned()).await.unwrap();

@@ -9,9 +9,10 @@ use lockstep::{
 };
 use slog::Logger;
 
+use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
-    support::database::{Database, ada, execute, locked},
+    support::database::{Database, ada},
 };
 
 async fn open(path: &Path) -> Result<Store, StoreError> {
@@ -41,7 +42,7 @@ async fn files_that_are_not_ours_are_refused_untouched() {
     fs::write(&text, "not a database at all, but long enough to have a header of one hundred bytes, or a few more").unwrap();
     assert!(refusal(&text).await.contains("is not a SQLite database"));
     let foreign = folder.path().join("foreign.db");
-    execute(&foreign, "CREATE TABLE theirs (id INTEGER)");
+    Place::File(foreign.clone()).execute("CREATE TABLE theirs (id INTEGER)");
     assert!(refusal(&foreign).await.contains("of another program"));
     assert!(
         refusal(folder.path().join("no/such/folder.db").as_ref())
@@ -69,10 +70,8 @@ async fn a_newer_schema_is_refused_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     open(&path).await.unwrap().close().await;
-    execute(
-        &path,
-        "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000001')",
-    );
+    Place::File(path.clone())
+        .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000001')");
     assert!(refusal(&path).await.contains("29991231000001"));
 }
 
@@ -206,7 +205,7 @@ fn many_processes_may_make_the_same_new_database() {
 #[tokio::test]
 async fn a_start_does_not_wait_for_the_lock_of_another_that_writes() {
     let database = Database::new().await;
-    let lock = locked(&database.path());
+    let lock = database.place().locked();
     let began = std::time::Instant::now();
     let other = database.another().await;
     assert_eq!(other.job_counts().await.unwrap(), []);

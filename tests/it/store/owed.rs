@@ -2,7 +2,7 @@
 
 use lockstep::processors::user_created::job_for;
 
-use crate::support::database::{Database, ada, execute};
+use crate::support::database::{Database, ada};
 
 /// Makes every insert of a job fail, as a fault of the queue would.
 fn break_the_queue(database: &Database, broken: bool) {
@@ -11,7 +11,7 @@ fn break_the_queue(database: &Database, broken: bool) {
     } else {
         "DROP TRIGGER broken"
     };
-    execute(&database.path(), sql);
+    database.place().execute(sql);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_failed_enqueue_leaves_no_half_of_a_job() {
     let database = Database::new().await;
     let trigger =
         "CREATE TRIGGER broken AFTER INSERT ON job_queue BEGIN SELECT RAISE(FAIL, 'broken'); END";
-    execute(&database.path(), trigger);
+    database.place().execute(trigger);
     let created = database.store.user_create(ada(), job_for(&ada())).await;
     assert_eq!(created.unwrap().job_id, None);
     assert_eq!(database.store.users_without_job(9).await.unwrap().len(), 1);

@@ -13,7 +13,7 @@ use lockstep::{
 };
 
 use super::claims::claim;
-use crate::support::database::{Database, analysis, count, execute, policy, start};
+use crate::support::database::{Database, analysis, policy, start};
 
 const HOUR: Duration = Duration::from_hours(1);
 const INSTANT: Duration = Duration::from_micros(1);
@@ -148,14 +148,18 @@ async fn runs_and_logs_go_with_their_job_and_no_other() {
     let [gone, kept, _] = one_of_each(&database, analysis).await;
     for id in [gone, kept] {
         let log = format!("INSERT INTO job_logs VALUES ({id}, 1, '[]')");
-        execute(&database.path(), &log);
+        database.place().execute(&log);
     }
     database.advance(HOUR);
     assert_eq!(expire(&database).await, 1);
     let runs = database.store.job_attempts(gone, 9).await;
     assert!(matches!(runs, Err(StoreError::NotFound)), "{runs:?}");
     for table in ["job_attempts", "job_logs"] {
-        let of = |id| count(&database.path(), &format!("{table} WHERE job_id = {id}"));
+        let of = |id| {
+            database
+                .place()
+                .count(&format!("{table} WHERE job_id = {id}"))
+        };
         assert_eq!((of(gone), of(kept)), (0, 1), "{table}");
     }
     database.close().await;
@@ -333,7 +337,7 @@ async fn a_unique_key_is_free_when_its_scope_says_so_deleted_or_not() {
 #[tokio::test]
 async fn old_events_go_by_number_and_by_age() {
     let database = Database::new().await;
-    let events = || count(&database.path(), "job_events");
+    let events = || database.place().count("job_events");
     let day = Duration::from_hours(24);
     for _ in 0..10 {
         database.store.job_enqueue(analysis()).await.unwrap();
@@ -350,16 +354,16 @@ async fn old_events_go_by_number_and_by_age() {
     assert_eq!(events(), 4);
     let later = start() + TimeDelta::hours(10);
     assert_eq!(
-        count(
-            &database.path(),
-            &format!("job_events WHERE at < {}", later.timestamp_micros())
-        ),
+        database.place().count(&format!(
+            "job_events WHERE at < {}",
+            later.timestamp_micros()
+        )),
         4
     );
     assert_eq!(trim(0, day, 100).await.unwrap(), 4);
     database.store.job_enqueue(analysis()).await.unwrap();
     assert_eq!(
-        count(&database.path(), "job_events WHERE id = 11"),
+        database.place().count("job_events WHERE id = 11"),
         1,
         "no number is given twice"
     );
@@ -374,6 +378,6 @@ async fn an_event_tells_of_each_deleted_job() {
     expire(&database).await;
     let completed = JobStatus::Completed as i32;
     let told = format!("job_events WHERE transitions LIKE '[[{gone},0,{completed},-1],%'");
-    assert_eq!(count(&database.path(), &told), 1);
+    assert_eq!(database.place().count(&told), 1);
     database.close().await;
 }

@@ -9,11 +9,11 @@ use lockstep::{
     store::{StoreError, enqueue_in},
 };
 
-use crate::support::database::{Database, analysis, count};
+use crate::support::database::{Database, analysis};
 
 /// A program with a table of its own in the file.
 fn connect(db: &Database) -> SqliteConnection {
-    let mut conn = SqliteConnection::establish(db.path().to_str().unwrap()).unwrap();
+    let mut conn = SqliteConnection::establish(&db.place().url()).unwrap();
     conn.batch_execute("PRAGMA busy_timeout = 5000; CREATE TABLE pictures (file TEXT)")
         .unwrap();
     conn
@@ -42,7 +42,7 @@ async fn a_job_is_there_if_and_only_if_the_rest_is() {
     let mut conn = connect(&db);
     let now = db.clock.now();
     db.store.job_enqueue(analysis()).await.unwrap();
-    let events = count(&db.path(), "job_events");
+    let events = db.place().count("job_events");
 
     let undone: Result<(), StoreError> = conn.immediate_transaction(|conn| {
         picture(conn)?;
@@ -51,10 +51,10 @@ async fn a_job_is_there_if_and_only_if_the_rest_is() {
         Err(StoreError::NotFound)
     });
     assert!(matches!(undone, Err(StoreError::NotFound)));
-    let left = ["pictures", "unique_locks"].map(|table| count(&db.path(), table));
+    let left = ["pictures", "unique_locks"].map(|table| db.place().count(table));
     assert_eq!(left, [0, 0]);
-    assert_eq!(count(&db.path(), "job_queue"), 1);
-    assert_eq!(count(&db.path(), "job_events"), events);
+    assert_eq!(db.place().count("job_queue"), 1);
+    assert_eq!(db.place().count("job_events"), events);
 
     let mut wakeups = db.store.subscribe();
     let done: Result<_, StoreError> = conn.immediate_transaction(|conn| {
@@ -77,7 +77,7 @@ async fn a_job_is_there_if_and_only_if_the_rest_is() {
         (counts[0].counts.pending, counts[0].counts.scheduled),
         (2, 1)
     );
-    assert_eq!(count(&db.path(), "job_events"), events + 2);
+    assert_eq!(db.place().count("job_events"), events + 2);
     // Closing compares the counters with the jobs.
     db.close().await;
 }
@@ -124,7 +124,7 @@ async fn a_refusal_leaves_nothing_and_the_transaction_goes_on() {
         Ok::<_, StoreError>(())
     })
     .unwrap();
-    assert_eq!(count(&db.path(), "pictures"), 1);
+    assert_eq!(db.place().count("pictures"), 1);
     let jobs = db
         .store
         .job_list(JobFilter::default(), None, 10)

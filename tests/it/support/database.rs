@@ -1,16 +1,8 @@
 //! Owns databases for tests: a file of its own for each, gone with the test.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
-    sql_query, sql_types::BigInt,
-};
 use lockstep::{
     clock::{Clock, ManualClock},
     model::{JobPolicy, NewJob, NewUser},
@@ -19,42 +11,15 @@ use lockstep::{
 };
 use slog::Logger;
 
-/// Runs statements on a file, as somebody else's program would.
-pub(crate) fn execute(path: &Path, sql: &str) {
-    SqliteConnection::establish(path.to_str().unwrap())
-        .unwrap()
-        .batch_execute(sql)
-        .unwrap();
-}
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    rows: i64,
-}
-
-/// Rows of a table, or of a table `WHERE …`.
-pub(crate) fn count(path: &Path, of: &str) -> i64 {
-    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    let counted = sql_query(format!("SELECT count(*) AS rows FROM {of}"));
-    counted.get_result::<Count>(&mut conn).unwrap().rows
-}
-
-/// Nobody else can write to the file until what this answers is dropped.
-pub(crate) fn locked(path: &Path) -> SqliteConnection {
-    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    // A store may be in the middle of a commit.
-    conn.batch_execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE")
-        .unwrap();
-    conn
-}
+use super::place::{Place, on_postgres};
 
 /// A database whose clock stands still until it is moved.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     policies: &'static [JobPolicy],
-    folder: tempfile::TempDir,
+    place: Place,
+    _folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -66,25 +31,28 @@ impl Database {
     pub(crate) async fn with_policies(policies: &'static [JobPolicy]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(start()));
-        let store = open(folder.path().join("test.db"), clock.clone(), policies).await;
+        let place = Place::new(folder.path(), "test.db");
+        let store = open(&place, clock.clone(), policies).await;
         Self {
             store,
             clock,
             policies,
-            folder,
+            place,
+            _folder: folder,
         }
     }
 
     /// One whose job types have these limits, made from a copy of an empty one: for tests that need thousands.
     pub(crate) async fn copied(policies: &'static [JobPolicy]) -> Self {
+        if on_postgres() {
+            // Always from a copy, there.
+            return Self::with_policies(policies).await;
+        }
         static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         let empty = EMPTY.get_or_init(|| async {
             let database = Self::new().await;
-            let path = database.path();
             database.store.close().await;
-            let bytes = std::fs::read(path).unwrap();
-            drop(database.folder);
-            bytes
+            std::fs::read(database.place.file()).unwrap()
         });
         // In memory where there is such a place: it is the steps that are tested here, not the disk.
         let memory = Path::new("/dev/shm");
@@ -106,17 +74,18 @@ impl Database {
             store,
             clock,
             policies,
-            folder,
+            place: Place::File(path),
+            _folder: folder,
         }
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("test.db")
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Another store on the same file, as another process would have.
     pub(crate) async fn another(&self) -> Store {
-        open(self.path(), self.clock.clone(), self.policies).await
+        open(&self.place, self.clock.clone(), self.policies).await
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -127,13 +96,14 @@ impl Database {
     pub(crate) async fn close(self) {
         assert_eq!(self.store.job_counts_check().await.unwrap(), []);
         self.store.close().await;
+        self.place.remove();
     }
 }
 
-async fn open(path: PathBuf, clock: Arc<dyn Clock>, policies: &'static [JobPolicy]) -> Store {
+async fn open(place: &Place, clock: Arc<dyn Clock>, policies: &'static [JobPolicy]) -> Store {
     let config = StoreConfig {
         policies,
-        ..StoreConfig::new(path.to_str().unwrap())
+        ..StoreConfig::new(place.url())
     };
     Store::open(&config, clock, &Logger::root(slog::Discard, slog::o!()))
         .await

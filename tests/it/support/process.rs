@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::place::Place;
 use lockstep::{
     clock::SystemClock,
     store::{Store, StoreConfig},
@@ -30,22 +31,30 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut asked: impl 
     }
 }
 
-/// A folder with a database that processes share.
-pub(crate) struct Home(tempfile::TempDir);
+/// A folder, and a database that processes share.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    place: Place,
+}
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path(), "users.db");
+        Self { folder, place }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// The database as one more process would have it.
     pub(crate) async fn store(&self) -> Store {
-        let path = self.path().join("users.db");
-        let config = StoreConfig::new(path.to_str().unwrap());
+        let config = StoreConfig::new(self.place.url());
         let log = Logger::root(slog::Discard, slog::o!());
         Store::open(&config, Arc::new(SystemClock), &log)
             .await
@@ -65,6 +74,7 @@ impl Home {
             .arg(&ready)
             .current_dir(self.path())
             .env_clear()
+            .env("DATABASE_URL", self.place.url())
             .env("LEASE_SECONDS", "1")
             .env("LOG_FORMAT", "json")
             .envs(variables.iter().copied())
@@ -84,6 +94,12 @@ impl Home {
             .trim()
             .clone_into(&mut process.url);
         process
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.place.remove();
     }
 }
 

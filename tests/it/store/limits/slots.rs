@@ -10,13 +10,17 @@ use super::{
     super::claims::LEASE, POLICIES, RAISED, UNLIMITED, claim, complete, concurrency, database,
     enqueue, enqueue_many, ids, job, limit, look, owned, pause, resume, settle,
 };
-use crate::support::database::{Database, count, start};
+use crate::support::database::{Database, start};
 
 /// Every way in which a run ends or is lost frees its slot, for whichever process is first.
 async fn slots_are_freed(database: Database, job_type: &str, most: usize) {
     let (here, there) = (&database.store, database.another().await);
     enqueue_many(here, job_type, 9).await;
-    let running = || count(&database.path(), "job_queue WHERE status = 'processing'");
+    let running = || {
+        database
+            .place()
+            .count("job_queue WHERE status = 'processing'")
+    };
     let mut first = claim(here, 9).await;
     assert_eq!(first.len(), most);
     assert!(ids(&there, 9).await.is_empty());
@@ -93,7 +97,11 @@ async fn each_key_has_its_own_slots_and_a_held_job_that_is_cancelled_makes_way()
 async fn what_is_held_is_out_of_the_way_and_comes_in_order_when_the_gate_opens() {
     let database = Database::copied(POLICIES).await;
     let store = &database.store;
-    let held = || count(&database.path(), "job_queue WHERE held_by IS NOT NULL");
+    let held = || {
+        database
+            .place()
+            .count("job_queue WHERE held_by IS NOT NULL")
+    };
     pause(store, ControlKind::JobType, "two").await;
     let twos = enqueue_many(store, "two", 5_000).await;
     let plain = enqueue_many(store, "plain", 3).await;
@@ -187,7 +195,7 @@ async fn raising_a_limit_lets_more_through() {
     assert_eq!(ids(store, 9).await.len(), 1);
     let config = StoreConfig {
         policies: RAISED,
-        ..StoreConfig::new(database.path().to_str().unwrap())
+        ..StoreConfig::new(database.place().url())
     };
     let log = Logger::root(slog::Discard, slog::o!());
     let newer = Store::open(&config, database.clock.clone(), &log).await;

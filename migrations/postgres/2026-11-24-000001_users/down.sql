@@ -1,0 +1,3 @@
+DROP TABLE signup_stats;
+DROP TABLE user_profiles;
+DROP TABLE users;

@@ -1,0 +1,147 @@
+//! Owns what happens beside the commits: hints to and from other processes by LISTEN and NOTIFY, the slow look behind
+//! them, and how far the server's clock is from ours.
+//! Must not know: what is committed.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use slog::{Logger, debug, warn};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_postgres::AsyncMessage;
+
+use super::{clock::ServerClock, connect::connect, settings::Settings, wrapper::Conn};
+use crate::store::{StoreError, readers::Readers, wake::Wake};
+
+/// Between two looks without a hint. Bounds how long a lost hint can delay a job.
+const IDLE: Duration = Duration::from_secs(1);
+/// The same while somebody waits for what becomes of jobs: no hint tells of those that end.
+const WATCHED: Duration = Duration::from_millis(50);
+/// Between two hints to others: what comes meanwhile goes with the next.
+const SETTLING: Duration = Duration::from_millis(2);
+/// Between two looks at the server's clock.
+const CLOCK: Duration = Duration::from_secs(30);
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(500);
+const CHANNEL: &str = "lockstep";
+
+/// Aborts its tasks when it is dropped.
+pub(super) struct Background {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Background {
+    pub(super) fn start(
+        settings: &Arc<Settings>,
+        wake: &Wake,
+        hints: Arc<Notify>,
+        clock: Arc<ServerClock>,
+        readers: Readers<Conn>,
+        log: &Logger,
+    ) -> Self {
+        let hinted = talk(Arc::clone(settings), wake.clone(), hints, log.clone());
+        let looks = look(wake.clone());
+        let reckons = reckon(clock, readers, log.clone());
+        Self {
+            tasks: vec![
+                tokio::spawn(hinted),
+                tokio::spawn(looks),
+                tokio::spawn(reckons),
+            ],
+        }
+    }
+}
+
+/// Wakes this process now and then, whether or not there was a hint.
+async fn look(wake: Wake) {
+    let mut idle = Instant::now() + IDLE;
+    loop {
+        sleep(if wake.is_watched() { WATCHED } else { IDLE }).await;
+        wake.moved();
+        if Instant::now() >= idle {
+            wake.hint();
+            idle = Instant::now() + IDLE;
+        }
+    }
+}
+
+async fn reckon(clock: Arc<ServerClock>, readers: Readers<Conn>, log: Logger) {
+    loop {
+        sleep(CLOCK).await;
+        let clock = Arc::clone(&clock);
+        if let Err(error) = readers.read(move |conn| clock.measure(conn)).await {
+            debug!(log, "the server's clock cannot be asked"; "error" => %error);
+        }
+    }
+}
+
+/// One connection for hints both ways. Behind a pooler there are none: sessions are not our own.
+async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logger) {
+    if !settings.statement_cache {
+        return;
+    }
+    let mut warned = false;
+    loop {
+        match session(&settings, &wake, &hints).await {
+            Ok(never) => match never {},
+            Err(error) if warned => debug!(log, "no hints"; "error" => %error),
+            Err(error) => {
+                warn!(log, "without hints from other processes this one looks every second"; "error" => %error);
+                warned = true;
+            }
+        }
+        sleep(PAUSE).await;
+        // Hints may have been missed meanwhile.
+        wake.hint();
+    }
+}
+
+enum Never {}
+
+async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Never, StoreError> {
+    let (client, mut driver) = connect(settings).await?;
+    let lost = |error: tokio_postgres::Error| StoreError::Unavailable {
+        reason: crate::store::error::LOST,
+        source: Some(Box::new(error)),
+    };
+    // A hint is worth nothing after a crash: it must not wait for the disk.
+    let listen = format!("SET synchronous_commit = off; LISTEN {CHANNEL}");
+    driver
+        .drive(client.batch_execute(&listen))
+        .await
+        .map_err(lost)?;
+    let tell = format!("NOTIFY {CHANNEL}");
+    let mut next = Instant::now();
+    loop {
+        tokio::select! {
+            message = driver.next() => match message {
+                Some(Ok(AsyncMessage::Notification(_))) => wake.hint(),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(lost(error)),
+                None => return Err(StoreError::unavailable(crate::store::error::LOST)),
+            },
+            () = hints.notified() => {
+                // What arrives meanwhile is heard, too.
+                while let Ok(Some(message)) = timeout_at(next, driver.next()).await {
+                    match message.map_err(lost)? {
+                        AsyncMessage::Notification(_) => wake.hint(),
+                        _ => {}
+                    }
+                }
+                driver.drive(client.batch_execute(&tell)).await.map_err(lost)?;
+                next = Instant::now() + SETTLING;
+            }
+        }
+    }
+}

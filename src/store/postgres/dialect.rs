@@ -1,0 +1,342 @@
+//! Owns what PostgreSQL says in its own way: values of many rows are arrays, new numbers come with the INSERT, rows that are
+//! about to be changed are locked, and the event log is in the order of transactions.
+//! Must not know: why a statement is run.
+
+use diesel::{
+    Connection, OptionalExtension, QueryResult, QueryableByName, RunQueryDsl,
+    connection::SimpleConnection,
+    dsl::sql,
+    query_builder::AstPass,
+    sql_types::{Array, BigInt, Bool, Integer, Nullable, Text},
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::sql::{
+    filter::Condition,
+    ledger::Sum,
+    settle::{AttemptRow, EndRow},
+    statement::{Statement, statement},
+};
+use crate::store::{
+    StoreError,
+    types::{Moment, RawJson},
+};
+
+pub(in crate::store) type Backend = diesel::pg::Pg;
+pub(in crate::store) type Conn = super::wrapper::Conn;
+
+pub(in crate::store) const MIGRATIONS: EmbeddedMigrations =
+    embed_migrations!("migrations/postgres");
+
+/// A transaction that no other process migrates beside: "Lkst", as a number.
+pub(in crate::store) fn exclusively<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    conn.transaction(|conn| {
+        conn.batch_execute("SELECT pg_advisory_xact_lock(1282110324)")?;
+        work(conn)
+    })
+}
+
+/// One column of many rows.
+#[derive(Debug)]
+pub(in crate::store) enum Many {
+    Ids(Vec<i64>),
+    Ints(Vec<i32>),
+    Texts(Vec<String>),
+    OptionalTexts(Vec<Option<String>>),
+    Moments(Vec<Option<i64>>),
+    RawJson(Vec<Option<String>>),
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+impl Many {
+    pub(in crate::store) fn ids(ids: &[i64]) -> Result<Self, StoreError> {
+        Ok(Self::Ids(ids.to_vec()))
+    }
+
+    pub(in crate::store) fn texts(texts: &[String]) -> Result<Self, StoreError> {
+        Ok(Self::Texts(texts.to_vec()))
+    }
+
+    pub(in crate::store) fn push<'b>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, Backend>,
+    ) -> QueryResult<()> {
+        match self {
+            Self::Ids(values) => out.push_bind_param::<Array<BigInt>, _>(values),
+            Self::Ints(values) => out.push_bind_param::<Array<Integer>, _>(values),
+            Self::Texts(values) => out.push_bind_param::<Array<Text>, _>(values),
+            Self::OptionalTexts(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values),
+            Self::Moments(values) => out.push_bind_param::<Array<Nullable<Moment>>, _>(values),
+            Self::RawJson(values) => out.push_bind_param::<Array<Nullable<RawJson>>, _>(values),
+        }
+    }
+}
+
+/// PostgreSQL keeps no U+0000: an error's text may have one, and must not be the reason that it cannot be kept.
+pub(in crate::store) fn text(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
+}
+
+/// Behind a column: its value is one of many.
+macro_rules! among {
+    () => {
+        "= ANY(?)"
+    };
+}
+pub(in crate::store) use among;
+
+/// Behind a text column: its value is none of many.
+macro_rules! not_among {
+    () => {
+        "<> ALL(?)"
+    };
+}
+pub(in crate::store) use not_among;
+
+/// At the end of a query: its rows are about to be changed.
+macro_rules! lock {
+    () => {
+        " FOR UPDATE"
+    };
+}
+pub(in crate::store) use lock;
+
+/// The same; leaves out those that somebody else is about to change.
+macro_rules! skip_locked {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+}
+pub(in crate::store) use skip_locked;
+
+/// The job is about to be changed: what is read of it from now on holds until the commit.
+pub(in crate::store) fn lock_job(conn: &mut Conn, id: i64) -> QueryResult<()> {
+    statement("SELECT id FROM job_queue WHERE id = ? FOR UPDATE")
+        .int(id)
+        .execute(conn)
+        .map(drop)
+}
+
+/// All queries of the transaction that follow see the same.
+pub(in crate::store) fn snapshot(conn: &mut Conn) -> QueryResult<()> {
+    conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+}
+
+/// Nobody can tell whether others have changed the orders: they are read once in each transaction that asks for them.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other engine asks the database"
+)]
+pub(in crate::store) fn orders_version(_conn: &mut Conn) -> QueryResult<Option<i64>> {
+    Ok(None)
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Runs an INSERT of one row into a table with an `id`. Answers it, or `None` when a conflict kept the row out.
+pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<Option<i64>> {
+    let inserted: Option<Id> = row.ending(" RETURNING id").get_result(conn).optional()?;
+    Ok(inserted.map(|row| row.id))
+}
+
+/// The array makes the planner look the rows up one by one, however many it thinks that there are.
+/// For the test that asks for its plan.
+pub(in crate::store) const CLAIM: &str = concat!(
+    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = ?, \
+     lease_token = hashtextextended(gen_random_uuid()::text, id), lease_until = ?, worker = ? \
+     WHERE id = ANY(ARRAY(SELECT id FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? \
+     ORDER BY rank, id LIMIT ? FOR UPDATE SKIP LOCKED)) \
+     RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
+     schema_fingerprint, scheduled_at, lease_token, checkpoint, expires_at, ",
+    super::sql::ties::ties!()
+);
+
+pub(in crate::store) fn claim(
+    (now, lease_until): (i64, i64),
+    worker: &str,
+    queue: &str,
+    limit: i64,
+) -> Statement {
+    statement(CLAIM)
+        .at(now)
+        .at(lease_until)
+        .text(worker)
+        .text(queue)
+        .int(limit)
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const PUT_ASIDE: &str = "UPDATE job_queue SET status = 'pending', held_by = aside.gate, \
+     attempt = attempt - 1, lease_token = NULL, lease_until = NULL, \
+     started_at = (SELECT started_at FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1), \
+     worker = (SELECT worker FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1) \
+     FROM unnest(?, ?) AS aside (id, gate) WHERE job_queue.id = aside.id";
+
+/// Takes a claim back and puts the jobs at their gates, as if nothing had been: who had one last is in its history.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn put_aside(jobs: &[(i64, String)]) -> Result<Statement, StoreError> {
+    let (ids, gates) = jobs.iter().cloned().unzip();
+    Ok(statement(PUT_ASIDE)
+        .many(Many::Ids(ids))
+        .many(Many::Texts(gates)))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const HEARTBEAT: &str = "UPDATE job_queue SET lease_until = ? \
+     FROM unnest(?, ?) AS held (id, token) WHERE job_queue.id = held.id AND job_queue.lease_token = held.token \
+     AND job_queue.status = 'processing' \
+     RETURNING job_queue.id, job_queue.lease_token, job_queue.cancel_requested";
+
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn heartbeat(
+    until: i64,
+    leases: &[(i64, i64)],
+) -> Result<Statement, StoreError> {
+    let (ids, tokens) = leases.iter().copied().unzip();
+    Ok(statement(HEARTBEAT)
+        .at(until)
+        .many(Many::Ids(ids))
+        .many(Many::Ids(tokens)))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const END: &str = "UPDATE job_queue SET status = ended.status, completed_at = ended.completed_at, \
+     scheduled_at = ended.scheduled_at, rank = ended.rank, retry_count = ended.retry_count, \
+     lease_losses = ended.lease_losses, error_message = ended.error_message, result = ended.result, \
+     cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS ended (id, status, completed_at, scheduled_at, rank, retry_count, \
+     lease_losses, error_message, result) WHERE job_queue.id = ended.id";
+
+fn owned(value: Option<&str>) -> Option<String> {
+    value.map(str::to_owned)
+}
+
+/// The new states of jobs whose run has ended.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, StoreError> {
+    let error = |row: &EndRow<'_>| owned(row.error_message).map(text);
+    Ok(statement(END)
+        .many(Many::Ids(rows.iter().map(|row| row.id).collect()))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.status.to_owned()).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| row.completed_at).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.scheduled_at)).collect(),
+        ))
+        .many(Many::Ids(rows.iter().map(|row| row.rank).collect()))
+        .many(Many::Ints(rows.iter().map(|row| row.retry_count).collect()))
+        .many(Many::Ints(
+            rows.iter().map(|row| row.lease_losses).collect(),
+        ))
+        .many(Many::OptionalTexts(rows.iter().map(error).collect()))
+        .many(Many::RawJson(
+            rows.iter().map(|row| owned(row.result)).collect(),
+        )))
+}
+
+/// History rows.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statement, StoreError> {
+    let error = |row: &AttemptRow<'_>| owned(row.error).map(text);
+    let insert = statement(
+        "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?)",
+    );
+    Ok(insert
+        .many(Many::Ids(rows.iter().map(|row| row.job_id).collect()))
+        .many(Many::Ints(rows.iter().map(|row| row.number).collect()))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.worker.to_owned()).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.started_at)).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.finished_at)).collect(),
+        ))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.outcome.to_owned()).collect(),
+        ))
+        .many(Many::OptionalTexts(rows.iter().map(error).collect())))
+}
+
+/// What a commit did: the event row, and the sums, in one statement.
+pub(in crate::store) fn note(
+    conn: &mut Conn,
+    at: i64,
+    event: String,
+    sums: &[Sum<'_>],
+) -> QueryResult<()> {
+    statement(
+        "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
+         SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
+         AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
+         DO UPDATE SET count = job_counts.count + excluded.count) \
+         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?)",
+    )
+    .many(Many::Texts(
+        sums.iter().map(|sum| sum.queue.to_owned()).collect(),
+    ))
+    .many(Many::Texts(
+        sums.iter().map(|sum| sum.job_type.to_owned()).collect(),
+    ))
+    .many(Many::Texts(
+        sums.iter()
+            .map(|sum| sum.status.as_str().to_owned())
+            .collect(),
+    ))
+    .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
+    .at(at)
+    .raw_json(Some(event))
+    .execute(conn)
+    .map(drop)
+}
+
+/// The oldest commit in the event log that is kept, and the newest that nothing can come before any more.
+pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
+     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS newest";
+/// Of events: nothing can come before them any more. What a transaction wrote is in its place once it and all older ones
+/// have ended.
+pub(in crate::store) const EVENTS_IN_ORDER: &str =
+    "job_events.id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+/// The newest event beyond so many newer ones. Numbers are those of transactions: they have gaps.
+pub(in crate::store) const EVENTS_BEYOND: &str =
+    "SELECT id AS number FROM job_events ORDER BY id DESC OFFSET ? LIMIT 1";
+
+/// Domains of addresses, by how many users have them.
+pub(in crate::store) const DOMAINS: &str = "SELECT substr(email_key, strpos(email_key, '@') + 1) AS name, \
+     count(*) AS users FROM users GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?";
+/// Users by the day that they signed up.
+pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT \
+     floor(extract(epoch FROM created_at) / 86400)::bigint AS day, count(*) AS users FROM users \
+     GROUP BY 1 ORDER BY 1 DESC LIMIT ?) AS days ORDER BY day";
+
+/// Jobs with one of these numbers.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
+    let among = sql::<Bool>("job_queue.id = ANY(");
+    Ok(Box::new(among.bind::<Array<BigInt>, _>(ids).sql(")")))
+}
+
+/// Jobs with a tag.
+pub(in crate::store) fn with_tag(tag: String) -> Condition {
+    let has = sql::<Bool>("jsonb_exists(job_queue.tags, ");
+    Box::new(has.bind::<Text, _>(tag).sql(")"))
+}
+
+/// Of an error message: is like a pattern, whatever the case.
+pub(in crate::store) const LIKE: &str = "job_queue.error_message ILIKE ";

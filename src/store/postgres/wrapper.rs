@@ -1,0 +1,137 @@
+//! Owns the synchronous Diesel connection, and the runtime that each has to itself.
+//! Must not know: tables, or which thread it is on.
+//!
+//! A statement is one task on the thread that waits for it: with a runtime that others share, each would pay for two
+//! wake-ups across threads. Between statements nothing is polled. What the server says meanwhile waits in the socket,
+//! and if it has hung up, that is the first thing the next statement reads.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use diesel::connection::{CacheSize, Connection as _};
+use diesel_async::{
+    AsyncPgConnection, SimpleAsyncConnection,
+    async_connection_wrapper::{AsyncConnectionWrapper, BlockOn},
+};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    time::timeout,
+};
+
+use super::{
+    classify::{LOST, classify},
+    connect::{Driver, connect},
+    settings::Settings,
+};
+use crate::store::{Cause, StoreError};
+
+/// A connection for Diesel's synchronous calls. Comes from `open` only. Not for the threads of another runtime, but
+/// `spawn_blocking` is fine.
+pub(super) type Conn = AsyncConnectionWrapper<AsyncPgConnection, OwnRuntime>;
+
+/// How long a connection's end may take.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// Diesel's wrapper asks for its runtime without a word about which connection it is for.
+    static HANDOVER: Cell<Option<OwnRuntime>> = const { Cell::new(None) };
+}
+
+/// Connects.
+pub(super) fn open(settings: &Settings) -> Result<Conn, StoreError> {
+    let own = OwnRuntime::new()?;
+    let (client, driver) = own.block_on(connect(settings))?;
+    own.driver.replace(driver);
+    let pooled = !settings.statement_cache;
+    let mut inner = own
+        .block_on(async {
+            // Diesel prepares two statements here. A pooler keeps a session for the length of a transaction, so that
+            // they are found where they were prepared.
+            if pooled {
+                client.batch_execute("BEGIN").await?;
+            }
+            Ok(AsyncPgConnection::try_from(client).await)
+        })
+        .map_err(|error| classify(error, settings, &settings.name()))?
+        .map_err(lost)?;
+    if pooled {
+        own.block_on(inner.batch_execute("COMMIT")).map_err(lost)?;
+    }
+    HANDOVER.set(Some(own));
+    let mut conn = Conn::from(inner);
+    if pooled {
+        conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+    }
+    Ok(conn)
+}
+
+fn lost(error: impl Into<Cause>) -> StoreError {
+    StoreError::Unavailable {
+        reason: LOST,
+        source: Some(error.into()),
+    }
+}
+
+/// The runtime of one connection.
+pub(super) struct OwnRuntime {
+    /// None once it is dropped, and where nobody has handed one over.
+    runtime: Option<Runtime>,
+    driver: RefCell<Driver>,
+}
+
+impl OwnRuntime {
+    fn new() -> Result<Self, StoreError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable {
+                reason: "this process has no file handles left",
+                source: Some(Box::new(error)),
+            })?;
+        Ok(Self {
+            runtime: Some(runtime),
+            driver: RefCell::new(Driver::idle()),
+        })
+    }
+}
+
+impl BlockOn for OwnRuntime {
+    fn block_on<F: Future>(&self, work: F) -> F::Output {
+        let Some(runtime) = &self.runtime else {
+            unreachable!("a Conn comes from open, which hands its runtime over")
+        };
+        runtime.block_on(self.driver.borrow_mut().drive(work))
+    }
+
+    fn get_runtime() -> Self {
+        HANDOVER.take().unwrap_or(Self {
+            runtime: None,
+            driver: RefCell::new(Driver::idle()),
+        })
+    }
+}
+
+impl Drop for OwnRuntime {
+    /// The client is dropped by now. The driver takes the last answers and says goodbye, so that no server logs a lost
+    /// client. A thread that another runtime may be on is not made to wait: there it is polled once.
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
+        let mut driver = self.driver.replace(Driver::idle());
+        if Handle::try_current().is_err() {
+            let goodbye = async { timeout(PATIENCE, &mut driver).await.is_ok() };
+            runtime.block_on(goodbye);
+        } else {
+            let _ = Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop()));
+        }
+        // The name of a host may still be looked up: not waited for either.
+        drop(driver);
+        runtime.shutdown_background();
+    }
+}

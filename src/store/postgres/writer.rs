@@ -1,0 +1,387 @@
+//! Owns the writing connections: a thread each, group commit, and what is done when a transaction cannot be had at once
+//! (docs/decisions/0014).
+//! Must not know: what the units do.
+
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use diesel::{QueryResult, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_types};
+use slog::{Logger, error, warn};
+
+use super::{
+    clock::ServerClock,
+    settings::Settings,
+    sql::{
+        controls::Controls,
+        ledger::Ledger,
+        statement::statement,
+        tx::{Lane, Turn, Tx},
+        unit::{BATCH, Failure, Unit, Units, Waiting},
+    },
+    wrapper::{Conn, open},
+};
+use crate::store::{
+    StoreError,
+    error::{CONFLICT, LOST},
+    time::micros,
+    wake::Wake,
+};
+
+/// How long a commit is tried again before its callers are told that it cannot be had now.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The ways to the writing connections.
+#[derive(Clone)]
+pub(super) struct Writers {
+    runs: Units,
+    new: Units,
+    rest: Units,
+}
+
+impl Writers {
+    pub(super) fn of(&self, lane: Lane) -> &Units {
+        match lane {
+            Lane::Runs => &self.runs,
+            Lane::New => &self.new,
+            Lane::Rest => &self.rest,
+        }
+    }
+}
+
+/// What each of the threads has.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Arc<ServerClock>,
+    pub(super) wake: Wake,
+    pub(super) log: Logger,
+}
+
+/// Starts the threads. They connect when they first have something to write.
+pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), StoreError> {
+    let mut threads = Vec::new();
+    let mut lane = |name: &str| -> Result<Units, StoreError> {
+        let (units, waiting) = Units::new();
+        let committer = Committer::new(common.clone());
+        let thread = thread::Builder::new()
+            .name(format!("lockstep-{name}"))
+            .spawn(move || committer.run(waiting))
+            .map_err(|error| StoreError::Internal(Box::new(error)))?;
+        threads.push(thread);
+        Ok(units)
+    };
+    let writers = Writers {
+        runs: lane("runs")?,
+        new: lane("new")?,
+        rest: lane("rest")?,
+    };
+    Ok((writers, threads))
+}
+
+/// How a try ended that did not commit.
+enum Miss {
+    /// A unit asked to be alone.
+    Alone,
+    /// A unit failed: to be tried with a savepoint for each.
+    Unit,
+    /// The server refused a statement or the transaction.
+    Refused(StoreError),
+    /// The connection was lost before the commit was asked for.
+    Lost(StoreError),
+    /// The connection was lost while the commit was asked for. The transaction's number, if it had one.
+    Unknown(StoreError, Option<i64>),
+}
+
+/// One writing thread.
+struct Committer {
+    common: Common,
+    conn: Option<Conn>,
+    ledger: Ledger,
+    controls: Controls,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    number: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Fate {
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    fate: Option<String>,
+}
+
+impl Committer {
+    fn new(common: Common) -> Self {
+        Self {
+            common,
+            conn: None,
+            ledger: Ledger::default(),
+            controls: Controls::default(),
+        }
+    }
+
+    fn run(mut self, mut waiting: Waiting) {
+        let mut batch = Vec::new();
+        while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.commit(&mut batch);
+        }
+    }
+
+    /// One transaction for the whole batch: all of it is durable before the first caller is answered.
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
+        let (mut wake, mut moved) = (false, false);
+        let committed = self.until_committed(batch, &mut wake, &mut moved);
+        match &committed {
+            Ok(()) => {
+                if wake {
+                    self.common.wake.committed();
+                }
+                if moved {
+                    self.common.wake.moved();
+                }
+            }
+            Err(failure) => {
+                let cause = std::error::Error::source(failure).map(ToString::to_string);
+                error!(self.common.log, "commit failed"; "units" => batch.len(), "error" => %failure, "cause" => cause);
+            }
+        }
+        let failure = committed.err().map(|error| {
+            let text = error.to_string();
+            let reason = match error {
+                StoreError::Unavailable { reason, .. } => Some(reason),
+                _ => None,
+            };
+            move || match reason {
+                Some(reason) => StoreError::Unavailable {
+                    reason,
+                    source: Some(text.clone().into()),
+                },
+                None => StoreError::internal(text.clone()),
+            }
+        });
+        for unit in batch.drain(..) {
+            unit.answer(failure.as_ref().map(|failure| failure as &Failure));
+        }
+    }
+
+    /// Tries until it is done, or cannot be. Conflicts with others and lost connections are no fault of the units.
+    fn until_committed(
+        &mut self,
+        batch: &mut [Box<dyn Unit>],
+        wake: &mut bool,
+        moved: &mut bool,
+    ) -> Result<(), StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut turn, mut savepoints) = (Turn::Shared, false);
+        loop {
+            (*wake, *moved) = (false, false);
+            let miss = match self.attempt(batch, turn, savepoints, wake, moved) {
+                Ok(()) => return Ok(()),
+                Err(miss) => miss,
+            };
+            self.ledger = Ledger::default();
+            self.controls.forget();
+            if matches!(miss, Miss::Refused(_)) {
+                // The server has given the transaction up and waits to hear that we have, too.
+                let _ = self.roll_back();
+            }
+            match miss {
+                Miss::Alone => {
+                    turn = Turn::Alone;
+                    continue;
+                }
+                Miss::Unit => {
+                    savepoints = true;
+                    continue;
+                }
+                Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
+                Miss::Refused(error) => {
+                    warn!(self.common.log, "a transaction is begun again"; "error" => %error);
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                }
+                Miss::Lost(error) => {
+                    self.conn = None;
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                    thread::sleep(PAUSE);
+                }
+                Miss::Unknown(error, number) => {
+                    self.conn = None;
+                    if self.was_committed(number, deadline).ok_or(error)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a transaction was committed whose commit nobody answered. `None`: nobody can tell.
+    fn was_committed(&mut self, number: Option<i64>, deadline: Instant) -> Option<bool> {
+        // Without a number it has written nothing.
+        let Some(number) = number else {
+            return Some(false);
+        };
+        while Instant::now() < deadline {
+            let fate = self.connected().and_then(|conn| {
+                let fate: Fate =
+                    statement("SELECT pg_xact_status(CAST(CAST(? AS text) AS xid8)) AS fate")
+                        .int(number)
+                        .get_result(conn)?;
+                Ok(fate.fate)
+            });
+            match fate.as_ref().map(Option::as_deref) {
+                Ok(Some("committed")) => return Some(true),
+                Ok(Some("aborted")) => return Some(false),
+                // Under way: the server has not noticed yet that we are gone.
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(_) => self.conn = None,
+            }
+            thread::sleep(PAUSE);
+        }
+        None
+    }
+
+    fn connected(&mut self) -> Result<&mut Conn, StoreError> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => open(&self.common.settings)?,
+        };
+        Ok(self.conn.insert(conn))
+    }
+
+    fn attempt(
+        &mut self,
+        batch: &mut [Box<dyn Unit>],
+        mut turn: Turn,
+        savepoints: bool,
+        wake: &mut bool,
+        moved: &mut bool,
+    ) -> Result<(), Miss> {
+        let begin = begin(&self.common.settings, turn);
+        let conn = self.connected().map_err(Miss::Lost)?;
+        conn.batch_execute(&begin).map_err(missed)?;
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        self.controls.refresh(conn).map_err(missed)?;
+        let now = self.common.clock.now();
+        let alone = batch.len() == 1;
+        for unit in batch.iter_mut() {
+            let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+            if savepoints {
+                conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
+            }
+            let mark = self.ledger.mark();
+            let mut unit_wakes = false;
+            let mut tx = Tx {
+                conn,
+                now,
+                ledger: &mut self.ledger,
+                controls: &mut self.controls,
+                wake: &mut unit_wakes,
+                turn: &mut turn,
+            };
+            let done = unit.run(&mut tx);
+            if turn == Turn::Asked {
+                self.roll_back()?;
+                return Err(Miss::Alone);
+            }
+            if done {
+                *wake |= unit_wakes;
+                if savepoints {
+                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+                    conn.batch_execute("RELEASE unit").map_err(missed)?;
+                }
+                continue;
+            }
+            match unit.failure() {
+                Some(StoreError::Unavailable { reason, .. }) if *reason == LOST => {
+                    return Err(Miss::Lost(StoreError::unavailable(LOST)));
+                }
+                Some(StoreError::Unavailable { reason, .. }) if *reason == CONFLICT => {
+                    self.roll_back()?;
+                    return Err(Miss::Refused(StoreError::unavailable(CONFLICT)));
+                }
+                _ if alone => {
+                    // Its outcome is its answer; nothing is to be kept.
+                    self.ledger = Ledger::default();
+                    self.controls.forget();
+                    return self.roll_back();
+                }
+                _ if !savepoints => {
+                    self.roll_back()?;
+                    return Err(Miss::Unit);
+                }
+                _ => {
+                    self.ledger.rewind(mark);
+                    self.controls.forget();
+                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+                    conn.batch_execute("ROLLBACK TO unit; RELEASE unit")
+                        .map_err(missed)?;
+                }
+            }
+        }
+        *moved = !self.ledger.is_empty();
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        self.ledger.flush(conn, micros(now)).map_err(missed)?;
+        let number = number(conn).map_err(missed)?;
+        conn.batch_execute("COMMIT")
+            .map_err(|error| match missed(error) {
+                Miss::Lost(error) => Miss::Unknown(error, number),
+                refused => refused,
+            })
+    }
+
+    fn roll_back(&mut self) -> Result<(), Miss> {
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        conn.batch_execute("ROLLBACK").map_err(missed)
+    }
+}
+
+/// The transaction's number, if it has written anything.
+fn number(conn: &mut Conn) -> QueryResult<Option<i64>> {
+    let number: Number =
+        statement("SELECT pg_current_xact_id_if_assigned()::text::bigint AS number")
+            .get_result(conn)?;
+    Ok(number.number)
+}
+
+/// What begins a transaction, in one message.
+fn begin(settings: &Settings, turn: Turn) -> String {
+    let mut begin = String::from("BEGIN");
+    if let Some(pooled) = settings.transaction_sql() {
+        begin.push(';');
+        begin.push_str(&pooled);
+    }
+    if turn == Turn::Alone {
+        begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
+    }
+    begin
+}
+
+fn is(error: &StoreError, which: &str) -> bool {
+    matches!(error, StoreError::Unavailable { reason, .. } if *reason == which)
+}
+
+fn no_connection() -> Miss {
+    Miss::Lost(StoreError::unavailable(LOST))
+}
+
+/// What an error of a statement of our own means.
+fn missed(error: diesel::result::Error) -> Miss {
+    let error = StoreError::from(error);
+    if is(&error, LOST) {
+        Miss::Lost(error)
+    } else {
+        Miss::Refused(error)
+    }
+}

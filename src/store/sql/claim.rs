@@ -1,0 +1,309 @@
+//! Owns giving leases on due jobs, and extending them.
+//! Must not know: what a worker does with a job.
+
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use super::{
+    Document, Engine, Moment, RawJson, dialect,
+    gates::Gates,
+    held,
+    ties::{self, Ties},
+    time::{micros, moment, span},
+    tx::{Lane, Tx},
+};
+use crate::{
+    model::{ClaimedJob, JobPolicy, JobStatus, LeaseState, LeaseToken},
+    store::{Claim, Claims, StoreError},
+};
+
+#[derive(QueryableByName)]
+struct Claimed {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    job_type: String,
+    #[diesel(sql_type = Document)]
+    payload: String,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
+    #[diesel(sql_type = BigInt)]
+    rank: i64,
+    #[diesel(sql_type = Integer)]
+    max_retries: i32,
+    #[diesel(sql_type = Integer)]
+    retry_count: i32,
+    #[diesel(sql_type = Integer)]
+    attempt: i32,
+    #[diesel(sql_type = BigInt)]
+    timeout_ms: i64,
+    #[diesel(sql_type = Text)]
+    schema_fingerprint: String,
+    #[diesel(sql_type = Moment)]
+    scheduled_at: i64,
+    #[diesel(sql_type = BigInt)]
+    lease_token: i64,
+    #[diesel(sql_type = Nullable<RawJson>)]
+    checkpoint: Option<String>,
+    #[diesel(sql_type = Nullable<Moment>)]
+    expires_at: Option<i64>,
+    #[diesel(embed)]
+    ties: Ties,
+}
+
+/// Jobs that one claim puts at gates, at most: bounds its time when many are in the way.
+const ASIDE: usize = 1_000;
+
+/// An owned [`Claim`], on its way to the writer.
+struct Order {
+    queues: Vec<String>,
+    worker: String,
+    limit: usize,
+    lease: Duration,
+    /// Job types and fingerprints; `None`: everything.
+    reads: Option<HashSet<(String, Option<String>)>>,
+    policies: &'static [JobPolicy],
+}
+
+impl Engine {
+    pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
+        let owned = |(job_type, fingerprint): &(&str, Option<&str>)| {
+            ((*job_type).to_owned(), fingerprint.map(str::to_owned))
+        };
+        let order = Order {
+            queues: claim
+                .queues
+                .iter()
+                .map(|queue| (*queue).to_owned())
+                .collect(),
+            worker: claim.worker.to_owned(),
+            limit: claim.limit,
+            lease: claim.lease,
+            reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
+            policies: self.policies,
+        };
+        self.write(Lane::Runs, move |tx| run(tx, &order)).await
+    }
+
+    pub(in crate::store) async fn job_heartbeat(
+        &self,
+        leases: Vec<(i64, LeaseToken)>,
+        lease: Duration,
+    ) -> Result<Vec<LeaseState>, StoreError> {
+        self.write(Lane::Runs, move |tx| heartbeat(tx, &leases, lease))
+            .await
+    }
+}
+
+fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
+    let mut gates = Gates::of(tx, order.policies)?;
+    if held::any_held(tx)? {
+        tx.alone()?;
+        open(tx, gates.as_mut(), order)?;
+    }
+    let mut claims = Claims::default();
+    let mut aside = 0;
+    for queue in &order.queues {
+        loop {
+            let left = i64::try_from(order.limit - claims.jobs.len()).unwrap_or(i64::MAX);
+            let left = match gates.as_mut() {
+                Some(gates) if left > 0 => left.min(gates.queue(tx, queue)?),
+                _ => left,
+            };
+            if left < 1 {
+                break;
+            }
+            let rows = take(tx, order, queue, left)?;
+            let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut claims.jobs)?;
+            if refused.is_empty() {
+                break;
+            }
+            put_aside(tx, &refused)?;
+            aside += refused.len();
+            if aside >= ASIDE {
+                claims.more = true;
+                break;
+            }
+            // Who was let through at one gate and met another one leaves the place to the next.
+            if let Some(gates) = gates.as_mut() {
+                gates.open(tx, left)?;
+            }
+        }
+    }
+    if let Some(gates) = gates {
+        claims.ready_at = gates.close(tx)?.map(moment);
+    }
+    Ok(claims)
+}
+
+/// Lets through what may start, and what this worker can read.
+fn open(tx: &mut Tx<'_>, gates: Option<&mut Gates>, order: &Order) -> Result<(), StoreError> {
+    let most = i64::try_from(order.limit).unwrap_or(i64::MAX);
+    for gate in held::held(tx, "schema:")? {
+        let rest = gate
+            .strip_prefix("schema:")
+            .and_then(|rest| rest.split_once(':'));
+        let read =
+            rest.is_some_and(|(job_type, fingerprint)| order.can_read(job_type, fingerprint));
+        if read {
+            held::let_through(tx, &gate, most)?;
+        }
+    }
+    if let Some(gates) = gates {
+        return gates.open(tx, most);
+    }
+    // The last limit is gone.
+    for prefix in ["type:", "key:"] {
+        for gate in held::held(tx, prefix)? {
+            held::let_through(tx, &gate, most)?;
+        }
+    }
+    Ok(())
+}
+
+fn take(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    queue: &str,
+    limit: i64,
+) -> Result<Vec<Claimed>, StoreError> {
+    let now = micros(tx.now);
+    let lease = (now, now.saturating_add(span(order.lease)));
+    let mut rows: Vec<Claimed> =
+        dialect::claim(lease, &order.worker, queue, limit).load(tx.conn)?;
+    // RETURNING promises no order.
+    rows.sort_unstable_by_key(|row| (row.rank, row.id));
+    Ok(rows)
+}
+
+/// Keeps what may start; answers the rest with the gates that are closed for it.
+fn judge(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    queue: &str,
+    rows: Vec<Claimed>,
+    mut gates: Option<&mut Gates>,
+    kept: &mut Vec<ClaimedJob>,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let mut keys: HashMap<(String, String), i64> = HashMap::new();
+    if gates.is_some() {
+        for row in &rows {
+            if let Some(key) = &row.ties.concurrency_key {
+                *keys.entry((row.job_type.clone(), key.clone())).or_default() += 1;
+            }
+        }
+    }
+    let mut refused = Vec::new();
+    for row in rows {
+        let key = row.ties.concurrency_key.as_deref();
+        let closed = if row.expires_at.is_some_and(|end| end <= micros(tx.now)) {
+            // Nobody opens this gate: the promoter cancels what is expired.
+            Some("expired".to_owned())
+        } else if !order.can_read(&row.job_type, &row.schema_fingerprint) {
+            Some(held::schema_gate(&row.job_type, &row.schema_fingerprint))
+        } else if let Some(gates) = gates.as_mut() {
+            let own = key
+                .and_then(|key| keys.get(&(row.job_type.clone(), key.to_owned())))
+                .copied();
+            gates.pass(tx, queue, &row.job_type, key, own.unwrap_or(0))?
+        } else {
+            None
+        };
+        if let Some(gate) = closed {
+            refused.push((row.id, gate));
+            continue;
+        }
+        tx.ledger.moved(
+            row.id,
+            (queue, &row.job_type),
+            Some(JobStatus::Pending),
+            Some(JobStatus::Processing),
+        );
+        if !row.ties.are_none() {
+            ties::started(tx, row.id, &row.ties)?;
+        }
+        kept.push(row.with(queue, tx.now));
+    }
+    Ok(refused)
+}
+
+fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreError> {
+    if !refused.is_empty() {
+        dialect::put_aside(refused)?.execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+impl Order {
+    fn can_read(&self, job_type: &str, fingerprint: &str) -> bool {
+        self.reads.as_ref().is_none_or(|reads| {
+            reads.iter().any(|(known, print)| {
+                known == job_type && print.as_deref().is_none_or(|it| it == fingerprint)
+            })
+        })
+    }
+}
+
+impl Claimed {
+    fn with(self, queue: &str, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
+        ClaimedJob {
+            id: self.id,
+            queue: queue.to_owned(),
+            job_type: self.job_type,
+            payload: self.payload,
+            priority: self.priority,
+            max_retries: self.max_retries,
+            retry_count: self.retry_count,
+            attempt: self.attempt,
+            timeout: Duration::from_millis(self.timeout_ms.unsigned_abs()),
+            schema_fingerprint: self.schema_fingerprint,
+            scheduled_at: moment(self.scheduled_at),
+            started_at,
+            checkpoint: self.checkpoint,
+            lease: LeaseToken(self.lease_token),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Extended {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    lease_token: i64,
+    #[diesel(sql_type = Bool)]
+    cancel_requested: bool,
+}
+
+/// One statement for all leases of a process. A lease that ran out but was not taken back yet is extended: nobody else
+/// has the job. The token is part of the answer: a worker may name an old lease beside the new one of the same job.
+fn heartbeat(
+    tx: &mut Tx<'_>,
+    leases: &[(i64, LeaseToken)],
+    lease: Duration,
+) -> Result<Vec<LeaseState>, StoreError> {
+    let named: Vec<(i64, i64)> = leases.iter().map(|(id, token)| (*id, token.0)).collect();
+    let until = micros(tx.now).saturating_add(span(lease));
+    let extended: Vec<Extended> = dialect::heartbeat(until, &named)?.load(tx.conn)?;
+    let extended: HashMap<_, _> = extended
+        .iter()
+        .map(|row| ((row.id, row.lease_token), row.cancel_requested))
+        .collect();
+    let state = |lease| match extended.get(lease) {
+        Some(true) => LeaseState::CancelRequested,
+        Some(false) => LeaseState::Live,
+        None => LeaseState::Lost,
+    };
+    Ok(named.iter().map(state).collect())
+}
+
+/// Rows for `json_each`.
+pub(in crate::store) fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Internal(Box::new(error)))
+}

@@ -1,0 +1,414 @@
+//! Owns storing a new job, or finding the one that has its unique key.
+//! Must not know: why it is enqueued.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+
+use super::{
+    At, Doc, Engine,
+    claim::json,
+    controls, counts, dialect, held,
+    idempotency::once,
+    statement::{Statement, statement},
+    time::{at, micros, moment, span},
+    tx::{Lane, Tx},
+    unique,
+};
+use crate::{
+    model::{
+        ControlKind, DryRun, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, OnConflict,
+        UniqueClaim,
+    },
+    store::{
+        Done, Once, StoreError,
+        schema::{job_dependencies, job_queue},
+    },
+};
+
+const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+     schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const INSERT_WHOLE: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, \
+     timeout_ms, schema_fingerprint, scheduled_at, created_at, expires_at, tags, metadata, unique_key, unique_scope, \
+     concurrency_key, group_id, blocked_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Order of the claims, lowest first: by time, where each step of priority is worth `ageing`.
+pub(in crate::store) fn rank(scheduled_at: i64, priority: i32, ageing: Duration) -> i64 {
+    scheduled_at.saturating_sub(span(ageing).saturating_mul(i64::from(priority)))
+}
+
+/// Stores a job. Due ones are pending, others scheduled: a claim never walks over what waits. Everything that may refuse
+/// the job is asked before anything is written.
+pub(in crate::store) fn insert(
+    tx: &mut Tx<'_>,
+    job: &NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let scheduled_at = start(tx, job);
+    if job
+        .expires_at
+        .is_some_and(|end| micros(end) <= micros(tx.now).max(scheduled_at))
+    {
+        return Err(StoreError::Refused {
+            field: "expires_at",
+            message: "expires_at must be later than now and than the job's start".to_owned(),
+        });
+    }
+    if job.unique.is_some() || !job.after.is_empty() {
+        tx.alone()?;
+    }
+    check_depth(tx, &job.queue)?;
+    let parents = open_parents(tx, &job.after)?;
+    if let Some(claim) = &job.unique
+        && let Some(holder) = unique::take(tx, claim)?
+    {
+        return meet(tx, holder, claim.on_conflict, job, ageing);
+    }
+    let blocked_by = i32::try_from(parents.len()).unwrap_or(i32::MAX);
+    let job = write(tx, job, scheduled_at, blocked_by, ageing)?;
+    wait_for(tx, job.id, &parents)?;
+    if let Some(key) = &job.unique_key {
+        unique::name(tx, key, job.id)?;
+    }
+    Ok(Enqueued {
+        outcome: EnqueueOutcome::Created,
+        job,
+    })
+}
+
+/// Stores a job that nobody may refuse: one without unique key, expiry and jobs that it waits for.
+pub(in crate::store) fn insert_always(
+    tx: &mut Tx<'_>,
+    job: &NewJob,
+    ageing: Duration,
+) -> Result<Job, StoreError> {
+    let scheduled_at = start(tx, job);
+    write(tx, job, scheduled_at, 0, ageing)
+}
+
+/// When the job may run first, in microseconds.
+fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
+    let now = micros(tx.now);
+    let delayed = job.delay.map(|delay| now.saturating_add(span(delay)));
+    job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    job: &NewJob,
+    scheduled_at: i64,
+    blocked_by: i32,
+    ageing: Duration,
+) -> Result<Job, StoreError> {
+    let now = micros(tx.now);
+    let status = if scheduled_at > now || blocked_by > 0 {
+        JobStatus::Scheduled
+    } else {
+        JobStatus::Pending
+    };
+    // Most jobs have none of these: they are stored by a shorter statement.
+    let plain = job.expires_at.is_none()
+        && job.tags.is_empty()
+        && job.metadata.is_none()
+        && job.unique.is_none()
+        && job.concurrency_key.is_none()
+        && job.group_id.is_none()
+        && blocked_by == 0;
+    let mut row = statement(if plain { INSERT } else { INSERT_WHOLE })
+        .text(job.job_type.as_ref())
+        .text(job.queue.as_ref())
+        .json(Some(job.payload.as_str()))
+        .text(status.as_str())
+        .int(i64::from(job.priority))
+        .int(rank(scheduled_at, job.priority, ageing))
+        .int(i64::from(job.max_retries))
+        .int(i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX))
+        .text(job.schema_fingerprint.as_ref())
+        .at(scheduled_at)
+        .at(now);
+    if !plain {
+        let tags = (!job.tags.is_empty())
+            .then(|| json(&job.tags))
+            .transpose()?;
+        let (key, scope) = parts(job.unique.as_ref());
+        row = row
+            .at(job.expires_at.map(micros))
+            .json(tags)
+            .json(job.metadata.as_deref())
+            .optional_text(key)
+            .optional_text(scope)
+            .optional_text(job.concurrency_key.as_deref())
+            .int(job.group_id)
+            .int(i64::from(blocked_by));
+    }
+    let id = inserted(tx, row)?;
+    tx.ledger
+        .moved(id, (&job.queue, &job.job_type), None, Some(status));
+    *tx.wake = true;
+    let job = Job {
+        blocked_by,
+        status,
+        scheduled_at: moment(scheduled_at),
+        ..stored(job.clone(), id, tx.now)
+    };
+    Ok(job)
+}
+
+/// The row of a job that was just stored.
+fn stored(job: NewJob, id: i64, now: DateTime<Utc>) -> Job {
+    Job {
+        id,
+        job_type: job.job_type.into_owned(),
+        queue: job.queue.into_owned(),
+        payload: job.payload,
+        status: JobStatus::Pending,
+        priority: job.priority,
+        max_retries: job.max_retries,
+        retry_count: 0,
+        attempt: 0,
+        lease_losses: 0,
+        timeout: job.timeout,
+        cancel_requested: false,
+        error_message: None,
+        result: None,
+        schema_fingerprint: job.schema_fingerprint.into_owned(),
+        worker: None,
+        expires_at: job.expires_at,
+        tags: job.tags,
+        metadata: job.metadata,
+        unique_scope: job.unique.as_ref().map(|claim| claim.scope),
+        unique_key: job.unique.map(|claim| claim.key),
+        concurrency_key: job.concurrency_key,
+        held_by: None,
+        group_id: job.group_id,
+        blocked_by: 0,
+        progress: None,
+        checkpoint: None,
+        scheduled_at: now,
+        started_at: None,
+        completed_at: None,
+        created_at: now,
+    }
+}
+
+fn parts(unique: Option<&UniqueClaim>) -> (Option<&str>, Option<&'static str>) {
+    let claim = unique.map(|claim| (claim.key.as_str(), claim.scope.as_str()));
+    claim.unzip()
+}
+
+/// Back-pressure, where an operator ordered it.
+fn check_depth(tx: &mut Tx<'_>, queue: &str) -> Result<(), StoreError> {
+    let controls = tx.controls.all(tx.conn)?;
+    let control = controls::of(&controls, ControlKind::Queue, queue);
+    let Some(limit) = control.and_then(|control| control.limits.max_depth) else {
+        return Ok(());
+    };
+    tx.alone()?;
+    let waiting = [
+        JobStatus::Scheduled,
+        JobStatus::Pending,
+        JobStatus::RetryPending,
+    ];
+    let depth = counts::now(tx, &waiting, ControlKind::Queue, queue)?;
+    if u64::try_from(depth).is_ok_and(|depth| depth >= limit) {
+        return Err(StoreError::QueueFull {
+            queue: queue.to_owned(),
+            depth,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+/// Those of `after` that have not ended. One that does not exist, or will not complete any more, is refused.
+fn open_parents(tx: &mut Tx<'_>, after: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let mut open = Vec::new();
+    for id in after {
+        dialect::lock_job(tx.conn, *id)?;
+        let status: Option<String> = job_queue::table
+            .find(*id)
+            .select(job_queue::status)
+            .first(tx.conn)
+            .optional()?;
+        let refuse = |message: String| {
+            Err(StoreError::Refused {
+                field: "after",
+                message,
+            })
+        };
+        match status.as_deref().map(super::jobs::status).transpose()? {
+            None => return refuse(format!("there is no job {id} to wait for")),
+            Some(JobStatus::Completed) => {}
+            Some(status @ (JobStatus::Failed | JobStatus::Cancelled)) => {
+                return refuse(format!("job {id} is {status}: it cannot be waited for"));
+            }
+            Some(_) if open.contains(id) => {}
+            Some(_) => open.push(*id),
+        }
+    }
+    Ok(open)
+}
+
+fn wait_for(tx: &mut Tx<'_>, id: i64, parents: &[i64]) -> Result<(), StoreError> {
+    for parent in parents {
+        diesel::insert_into(job_dependencies::table)
+            .values((
+                job_dependencies::parent_id.eq(parent),
+                job_dependencies::job_id.eq(id),
+            ))
+            .execute(tx.conn)?;
+        statement("UPDATE job_queue SET has_dependents = TRUE WHERE id = ?")
+            .int(*parent)
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The unique key is another job's.
+fn meet(
+    tx: &mut Tx<'_>,
+    holder: i64,
+    on_conflict: OnConflict,
+    new: &NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let duplicate = StoreError::DuplicateJob { id: holder };
+    dialect::lock_job(tx.conn, holder)?;
+    let Some(job) = super::jobs::find(tx.conn, holder)? else {
+        return Err(duplicate);
+    };
+    match on_conflict {
+        OnConflict::Reject => Err(duplicate),
+        OnConflict::Return => Ok(Enqueued {
+            outcome: EnqueueOutcome::Existing,
+            job,
+        }),
+        OnConflict::Replace if job.status == JobStatus::Processing || job.status.has_ended() => {
+            Err(duplicate)
+        }
+        OnConflict::Replace => replace(tx, &job, new, ageing),
+    }
+}
+
+/// A waiting job gets another's payload, time and all that it was to be (debounce). Its number, its place in a group and
+/// what it waits for stay.
+fn replace(
+    tx: &mut Tx<'_>,
+    old: &Job,
+    new: &NewJob,
+    ageing: Duration,
+) -> Result<Enqueued, StoreError> {
+    let scheduled_at = start(tx, new);
+    let due = scheduled_at <= micros(tx.now) && old.blocked_by == 0;
+    let status = match old.status {
+        _ if due => JobStatus::Pending,
+        JobStatus::RetryPending => JobStatus::RetryPending,
+        _ => JobStatus::Scheduled,
+    };
+    let tags = (!new.tags.is_empty())
+        .then(|| json(&new.tags))
+        .transpose()?;
+    diesel::update(job_queue::table.find(old.id))
+        .set((
+            job_queue::payload.eq(Doc(new.payload.clone())),
+            job_queue::schema_fingerprint.eq(new.schema_fingerprint.as_ref()),
+            job_queue::status.eq(status.as_str()),
+            job_queue::priority.eq(new.priority),
+            job_queue::max_retries.eq(new.max_retries),
+            job_queue::scheduled_at.eq(At(scheduled_at)),
+            job_queue::rank.eq(rank(scheduled_at, new.priority, ageing)),
+            job_queue::expires_at.eq(new.expires_at.map(at)),
+            job_queue::tags.eq(tags.map(Doc)),
+            job_queue::metadata.eq(new.metadata.clone().map(Doc)),
+            job_queue::concurrency_key.eq(&new.concurrency_key),
+            job_queue::held_by.eq(None::<&str>),
+        ))
+        .execute(tx.conn)?;
+    if status != old.status {
+        let kind = (old.queue.as_str(), old.job_type.as_str());
+        tx.ledger
+            .moved(old.id, kind, Some(old.status), Some(status));
+    }
+    if let Some(key) = &old.concurrency_key {
+        held::let_through(tx, &held::key_gate(&old.job_type, key), 1)?;
+    }
+    *tx.wake = true;
+    let job = super::jobs::find(tx.conn, old.id)?.ok_or(StoreError::NotFound)?;
+    Ok(Enqueued {
+        outcome: EnqueueOutcome::Replaced,
+        job,
+    })
+}
+
+/// Runs an INSERT of one row that no conflict keeps out. Answers its `id`.
+pub(in crate::store) fn inserted(tx: &mut Tx<'_>, row: Statement) -> Result<i64, StoreError> {
+    let id = dialect::insert(tx.conn, row)?;
+    id.ok_or_else(|| StoreError::internal("a row was not inserted"))
+}
+
+/// New jobs that others have a say in go with everything else.
+fn lane(job: &NewJob, keyed: bool) -> Lane {
+    if keyed || job.unique.is_some() || !job.after.is_empty() {
+        Lane::Rest
+    } else {
+        Lane::New
+    }
+}
+
+impl Engine {
+    pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
+        let ageing = self.ageing;
+        let lane = lane(&job, false);
+        self.write(lane, move |tx| insert(tx, &job, ageing)).await
+    }
+
+    pub(in crate::store) async fn job_enqueue_once(
+        &self,
+        job: NewJob,
+        key: Option<Once<Enqueued>>,
+    ) -> Result<Done<Enqueued>, StoreError> {
+        let ageing = self.ageing;
+        let lane = lane(&job, key.is_some());
+        self.write(lane, move |tx| {
+            once(tx, key.as_ref(), |tx| insert(tx, &job, ageing))
+        })
+        .await
+    }
+
+    /// Enqueues it, and takes that back: what is answered is what would be.
+    pub(in crate::store) async fn job_dry_run(&self, job: NewJob) -> Result<DryRun, StoreError> {
+        let ageing = self.ageing;
+        let told = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&told);
+        let undone: Result<(), StoreError> = self
+            .write(Lane::Rest, move |tx| {
+                let mut alone = job.clone();
+                alone.unique = None;
+                let outcome = match insert(tx, &job, ageing) {
+                    Err(StoreError::DuplicateJob { id: holder }) => {
+                        insert(tx, &alone, ageing).map(|would| DryRun::WouldReject {
+                            holder,
+                            job: would.job,
+                        })
+                    }
+                    outcome => outcome.map(DryRun::Would),
+                };
+                // Only the last run counts, when it is run again.
+                let mut told = tell.lock().unwrap_or_else(PoisonError::into_inner);
+                *told = Some(outcome);
+                Err(StoreError::internal("a dry run is taken back"))
+            })
+            .await;
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        told.unwrap_or_else(|| {
+            Err(undone
+                .err()
+                .unwrap_or_else(|| StoreError::internal("no outcome")))
+        })
+    }
+}

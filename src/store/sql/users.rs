@@ -1,0 +1,314 @@
+//! Owns users, and that none is without its job.
+//! Must not know: what the job does.
+
+use std::time::Duration;
+
+use diesel::{
+    AsChangeset, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
+    Selectable, SelectableHelper,
+};
+use slog::{Logger, error};
+
+use super::{
+    At, Backend, Engine, dialect,
+    enqueue::insert,
+    idempotency::once,
+    statement::statement,
+    time::{at, micros, moment},
+    tx::{Lane, Tx},
+};
+use crate::{
+    model::{NewUser, User, UserChange, UserCreatedJob, UserFilter},
+    store::{Done, Once, StoreError, UserCreated, schema::users},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Backend))]
+struct UserRow {
+    id: i64,
+    email: String,
+    age: i32,
+    name: Option<String>,
+    bio: Option<String>,
+    is_active: bool,
+    additional_data: Option<String>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            age: row.age,
+            name: row.name,
+            bio: row.bio,
+            is_active: row.is_active,
+            additional_data: row.additional_data,
+            version: row.version,
+            created_at: moment(row.created_at),
+            updated_at: moment(row.updated_at),
+        }
+    }
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+#[expect(
+    clippy::option_option,
+    reason = "left out, cleared and set are three things"
+)]
+struct Changes {
+    email_key: Option<String>,
+    email: Option<String>,
+    age: Option<i32>,
+    name: Option<Option<String>>,
+    bio: Option<Option<String>>,
+    is_active: Option<bool>,
+    version: i64,
+    updated_at: At,
+}
+
+/// A literal, not a bound value: the partial index asks for it.
+pub(in crate::store) const OWED: &str = "job_enqueued = FALSE";
+
+/// What makes two addresses the same. Unicode, where SQLite's NOCASE is ASCII.
+fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+impl Engine {
+    pub(in crate::store) async fn user_create(
+        &self,
+        user: NewUser,
+        job: UserCreatedJob,
+        key: Option<Once<UserCreated>>,
+    ) -> Result<Done<UserCreated>, StoreError> {
+        let (ageing, log) = (self.ageing, self.log.clone());
+        let work = move |tx: &mut Tx<'_>| {
+            let user = store(tx, &user)?;
+            let job_id = enqueue(tx, job(user.id), ageing, &log)?;
+            if job_id.is_none() {
+                diesel::update(users::table.find(user.id))
+                    .set(users::job_enqueued.eq(false))
+                    .execute(tx.conn)?;
+            }
+            Ok(UserCreated { user, job_id })
+        };
+        self.write(Lane::Rest, move |tx| once(tx, key.as_ref(), &work))
+            .await
+    }
+
+    pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
+        self.read(move |conn| {
+            let row = users::table
+                .find(id)
+                .select(UserRow::as_select())
+                .first(conn);
+            Ok(row.optional()?.map(User::from))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_update(
+        &self,
+        id: i64,
+        change: UserChange,
+        expected_version: Option<i64>,
+    ) -> Result<User, StoreError> {
+        self.write(Lane::Rest, move |tx| {
+            tx.alone()?;
+            let version = check_version(tx, id, expected_version)?;
+            let changes = Changes {
+                email_key: change.email.as_deref().map(email_key),
+                email: change.email.clone(),
+                age: change.age,
+                name: change.name.clone(),
+                bio: change.bio.clone(),
+                is_active: change.is_active,
+                version: version + 1,
+                updated_at: at(tx.now),
+            };
+            diesel::update(users::table.find(id))
+                .set(changes)
+                .execute(tx.conn)
+                .map_err(taken)?;
+            let row = users::table
+                .find(id)
+                .select(UserRow::as_select())
+                .first(tx.conn)?;
+            Ok(User::from(row))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_delete(
+        &self,
+        id: i64,
+        expected_version: Option<i64>,
+    ) -> Result<(), StoreError> {
+        self.write(Lane::Rest, move |tx| {
+            tx.alone()?;
+            check_version(tx, id, expected_version)?;
+            diesel::delete(users::table.find(id)).execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Newest first.
+    pub(in crate::store) async fn user_list(
+        &self,
+        filter: UserFilter,
+        before_id: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let mut query = users::table.select(UserRow::as_select()).into_boxed();
+            if let Some(email) = filter.email {
+                query = query.filter(users::email_key.eq(email_key(&email)));
+            }
+            if let Some(is_active) = filter.is_active {
+                query = query.filter(users::is_active.eq(is_active));
+            }
+            if let Some(before) = before_id {
+                query = query.filter(users::id.lt(before));
+            }
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = query.order(users::id.desc()).limit(limit).load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Oldest first, after `after_id`: a page of all users.
+    pub(in crate::store) async fn user_scan(
+        &self,
+        after_id: i64,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let rows: Vec<UserRow> = users::table
+                .filter(users::id.gt(after_id))
+                .order(users::id)
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .select(UserRow::as_select())
+                .load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Users whose job is still owed.
+    pub(in crate::store) async fn users_without_job(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(move |conn| {
+            let rows: Vec<UserRow> = users::table
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(OWED))
+                .order(users::id)
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .select(UserRow::as_select())
+                .load(conn)?;
+            Ok(rows.into_iter().map(User::from).collect())
+        })
+        .await
+    }
+
+    /// Enqueues an owed job. `None` when another was faster, or the user is gone.
+    pub(in crate::store) async fn user_enqueue_missing(
+        &self,
+        id: i64,
+        job: UserCreatedJob,
+    ) -> Result<Option<i64>, StoreError> {
+        let ageing = self.ageing;
+        self.write(Lane::Rest, move |tx| {
+            let owed = diesel::update(users::table.find(id))
+                .filter(users::job_enqueued.eq(false))
+                .set(users::job_enqueued.eq(true))
+                .execute(tx.conn)?;
+            if owed == 0 {
+                return Ok(None);
+            }
+            insert(tx, &job(id), ageing).map(|enqueued| Some(enqueued.job.id))
+        })
+        .await
+    }
+}
+
+fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
+    let now = micros(tx.now);
+    let row = statement(
+        "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING",
+    )
+    .text(user.email.as_str())
+    .text(email_key(&user.email))
+    .int(i64::from(user.age))
+    .optional_text(user.name.as_deref())
+    .optional_text(user.bio.as_deref())
+    .bool(user.is_active)
+    .json(user.additional_data.as_deref())
+    .at(now)
+    .at(now);
+    let id = dialect::insert(tx.conn, row)?.ok_or(StoreError::EmailTaken)?;
+    Ok(User {
+        id,
+        email: user.email.clone(),
+        age: user.age,
+        name: user.name.clone(),
+        bio: user.bio.clone(),
+        is_active: user.is_active,
+        additional_data: user.additional_data.clone(),
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+    })
+}
+
+/// What fails to enqueue is undone, and nothing else: the user stays, and the reconciler owes the job. An error only when
+/// it cannot be undone, because the whole transaction is gone (a full disk): then there is no user either.
+fn enqueue(
+    tx: &mut Tx<'_>,
+    job: crate::model::NewJob,
+    ageing: Duration,
+    log: &Logger,
+) -> Result<Option<i64>, StoreError> {
+    statement("SAVEPOINT job").execute(tx.conn)?;
+    let mark = tx.ledger.mark();
+    let job_id = match insert(tx, &job, ageing) {
+        Ok(enqueued) => Some(enqueued.job.id),
+        Err(failure) => {
+            tx.ledger.rewind(mark);
+            statement("ROLLBACK TO job").execute(tx.conn)?;
+            let cause = std::error::Error::source(&failure).map(ToString::to_string);
+            error!(log, "a user's job could not be enqueued: the reconciler owes it"; "error" => cause);
+            None
+        }
+    };
+    statement("RELEASE job").execute(tx.conn)?;
+    Ok(job_id)
+}
+
+fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<i64, StoreError> {
+    let version: i64 = users::table
+        .find(id)
+        .select(users::version)
+        .first(tx.conn)?;
+    match expected {
+        Some(expected) if expected != version => Err(StoreError::VersionMismatch),
+        _ => Ok(version),
+    }
+}
+
+/// The only unique key of a user is the address.
+fn taken(error: diesel::result::Error) -> StoreError {
+    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error};
+    match error {
+        Error::DatabaseError(UniqueViolation, _) => StoreError::EmailTaken,
+        other => other.into(),
+    }
+}

@@ -1,0 +1,290 @@
+//! Owns what SQLite says in its own way: values of many rows are one JSON text for `json_each`, new numbers come from
+//! `last_insert_rowid`, and rows need no locks, because there is one writer.
+//! Must not know: why a statement is run.
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    dsl::sql,
+    query_builder::AstPass,
+    select,
+    sql_types::{BigInt, Bool, Text},
+    sqlite::SqliteConnection,
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use serde::Serialize;
+
+use super::sql::{
+    filter::Condition,
+    ledger::Sum,
+    settle::{AttemptRow, EndRow},
+    statement::{Statement, statement},
+};
+use crate::store::StoreError;
+
+pub(in crate::store) type Backend = diesel::sqlite::Sqlite;
+pub(in crate::store) type Conn = SqliteConnection;
+
+pub(in crate::store) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// A transaction that no other process writes beside.
+pub(in crate::store) fn exclusively<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    conn.immediate_transaction(work)
+}
+
+/// Values of many rows: JSON.
+#[derive(Debug)]
+pub(in crate::store) struct Many(String);
+
+impl Many {
+    fn of(values: &impl Serialize) -> Result<Self, StoreError> {
+        serde_json::to_string(values)
+            .map(Self)
+            .map_err(|error| StoreError::Internal(Box::new(error)))
+    }
+
+    pub(in crate::store) fn ids(ids: &[i64]) -> Result<Self, StoreError> {
+        Self::of(&ids)
+    }
+
+    pub(in crate::store) fn texts(texts: &[String]) -> Result<Self, StoreError> {
+        Self::of(&texts)
+    }
+
+    pub(in crate::store) fn push<'b>(
+        &'b self,
+        out: &mut AstPass<'_, 'b, Backend>,
+    ) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(&self.0)
+    }
+}
+
+/// SQLite keeps any text.
+pub(in crate::store) fn text(text: String) -> String {
+    text
+}
+
+/// Behind a column: its value is one of many.
+macro_rules! among {
+    () => {
+        "IN (SELECT value FROM json_each(?))"
+    };
+}
+pub(in crate::store) use among;
+
+/// Behind a text column: its value is none of many.
+macro_rules! not_among {
+    () => {
+        "NOT IN (SELECT value FROM json_each(?))"
+    };
+}
+pub(in crate::store) use not_among;
+
+/// At the end of a query: its rows are about to be changed.
+macro_rules! lock {
+    () => {
+        ""
+    };
+}
+pub(in crate::store) use lock;
+
+/// The same; leaves out those that somebody else is about to change.
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+pub(in crate::store) use skip_locked;
+
+/// The job is about to be changed.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other engine has to ask the database"
+)]
+pub(in crate::store) fn lock_job(_conn: &mut Conn, _id: i64) -> QueryResult<()> {
+    Ok(())
+}
+
+/// All queries of the transaction that follow see the same.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other engine has to ask the database"
+)]
+pub(in crate::store) fn snapshot(_conn: &mut Conn) -> QueryResult<()> {
+    Ok(())
+}
+
+/// A number that differs from the one before when others may have changed the orders since.
+pub(in crate::store) fn orders_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
+    sql::<BigInt>("PRAGMA data_version")
+        .get_result(conn)
+        .map(Some)
+}
+
+/// Runs an INSERT of one row into a table with an `id`. Answers it, or `None` when a conflict kept the row out.
+pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<Option<i64>> {
+    if row.execute(conn)? == 0 {
+        return Ok(None);
+    }
+    let id = select(sql::<BigInt>("last_insert_rowid()")).get_result(conn)?;
+    Ok(Some(id))
+}
+
+/// The statement of the claim, for the test that asks for its plan.
+pub(in crate::store) const CLAIM: &str = concat!(
+    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
+     started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
+     WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT ?) \
+     RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
+     schema_fingerprint, scheduled_at, lease_token, checkpoint, expires_at, ",
+    super::sql::ties::ties!()
+);
+
+pub(in crate::store) fn claim(
+    (now, lease_until): (i64, i64),
+    worker: &str,
+    queue: &str,
+    limit: i64,
+) -> Statement {
+    statement(CLAIM)
+        .at(now)
+        .at(lease_until)
+        .text(worker)
+        .text(queue)
+        .int(limit)
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const PUT_ASIDE: &str = "UPDATE job_queue SET status = 'pending', held_by = aside.value ->> 1, \
+     attempt = attempt - 1, lease_token = NULL, lease_until = NULL, \
+     started_at = (SELECT started_at FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1), \
+     worker = (SELECT worker FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1) \
+     FROM json_each(?) AS aside WHERE job_queue.id = aside.value ->> 0";
+
+/// Takes a claim back and puts the jobs at their gates, as if nothing had been: who had one last is in its history.
+pub(in crate::store) fn put_aside(jobs: &[(i64, String)]) -> Result<Statement, StoreError> {
+    Ok(statement(PUT_ASIDE).many(Many::of(&jobs)?))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const HEARTBEAT: &str = "UPDATE job_queue SET lease_until = ? FROM json_each(?) AS held \
+     WHERE job_queue.id = held.value ->> 0 AND job_queue.lease_token = held.value ->> 1 \
+     AND job_queue.status = 'processing' \
+     RETURNING job_queue.id, job_queue.lease_token, job_queue.cancel_requested";
+
+pub(in crate::store) fn heartbeat(
+    until: i64,
+    leases: &[(i64, i64)],
+) -> Result<Statement, StoreError> {
+    Ok(statement(HEARTBEAT).at(until).many(Many::of(&leases)?))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const END: &str = "UPDATE job_queue SET status = ended.value ->> 1, completed_at = ended.value ->> 2, \
+     scheduled_at = ended.value ->> 3, rank = ended.value ->> 4, retry_count = ended.value ->> 5, \
+     lease_losses = ended.value ->> 6, error_message = ended.value ->> 7, result = ended.value ->> 8, \
+     cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0";
+
+/// The new states of jobs whose run has ended.
+pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, StoreError> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.id,
+                row.status,
+                row.completed_at,
+                row.scheduled_at,
+                row.rank,
+                row.retry_count,
+                row.lease_losses,
+                row.error_message,
+                row.result,
+            )
+        })
+        .collect();
+    Ok(statement(END).many(Many::of(&rows)?))
+}
+
+/// History rows.
+pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statement, StoreError> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.job_id,
+                row.number,
+                row.worker,
+                row.started_at,
+                row.finished_at,
+                row.outcome,
+                row.error,
+            )
+        })
+        .collect();
+    let insert = statement(
+        "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+         FROM json_each(?)",
+    );
+    Ok(insert.many(Many::of(&rows)?))
+}
+
+/// What a commit did: the event row, and the sums.
+pub(in crate::store) fn note(
+    conn: &mut Conn,
+    at: i64,
+    event: String,
+    sums: &[Sum<'_>],
+) -> QueryResult<()> {
+    statement("INSERT INTO job_events (at, transitions) VALUES (?, ?)")
+        .at(at)
+        .raw_json(Some(event))
+        .execute(conn)?;
+    for sum in sums {
+        statement(
+            "INSERT INTO job_counts (queue, job_type, status, count) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (queue, job_type, status) DO UPDATE SET count = count + excluded.count",
+        )
+        .text(sum.queue)
+        .text(sum.job_type)
+        .text(sum.status.as_str())
+        .int(sum.by)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The oldest commit in the event log that is kept, and the newest that there ever was.
+pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
+     (SELECT seq FROM sqlite_sequence WHERE name = 'job_events') AS newest";
+/// Of events: nothing can come before them any more.
+pub(in crate::store) const EVENTS_IN_ORDER: &str = "TRUE";
+/// The newest event beyond so many newer ones.
+pub(in crate::store) const EVENTS_BEYOND: &str = "SELECT max(id) - ? AS number FROM job_events";
+
+/// Domains of addresses, by how many users have them.
+pub(in crate::store) const DOMAINS: &str = "SELECT substr(email_key, instr(email_key, '@') + 1) AS name, \
+     count(*) AS users FROM users GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?";
+/// Users by the day that they signed up.
+pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT created_at / 86400000000 AS day, \
+     count(*) AS users FROM users GROUP BY 1 ORDER BY 1 DESC LIMIT ?) ORDER BY day";
+
+/// Jobs with one of these numbers.
+pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
+    let Many(ids) = Many::ids(&ids)?;
+    let among = sql::<Bool>("job_queue.id IN (SELECT value FROM json_each(");
+    Ok(Box::new(among.bind::<Text, _>(ids).sql("))")))
+}
+
+/// Jobs with a tag.
+pub(in crate::store) fn with_tag(tag: String) -> Condition {
+    let has = sql::<Bool>("EXISTS (SELECT 1 FROM json_each(job_queue.tags) WHERE value = ");
+    Box::new(has.bind::<Text, _>(tag).sql(")"))
+}
+
+/// Of an error message: is like a pattern, whatever the case (of A to Z).
+pub(in crate::store) const LIKE: &str = "job_queue.error_message LIKE ";
