@@ -7,6 +7,8 @@ mod classify;
 mod clock;
 mod connect;
 mod dialect;
+mod doctor;
+mod leaders;
 mod open;
 mod parameters;
 mod passfile;
@@ -63,6 +65,7 @@ pub(super) struct Postgres {
     ageing: Duration,
     policies: &'static [JobPolicy],
     clock: Arc<ServerClock>,
+    settings: Arc<Settings>,
     log: Logger,
     background: Background,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -113,6 +116,7 @@ impl Postgres {
             ageing: config.ageing,
             policies: config.policies,
             clock,
+            settings,
             log,
             background,
             threads: Mutex::new(threads),
@@ -161,11 +165,6 @@ impl Postgres {
         Err(StoreError::unusable(
             "a PostgreSQL database is backed up by its own tools: use pg_dump, or continuous archiving",
         ))
-    }
-
-    /// What is wrong with the tables, if anything. PostgreSQL checks pages as it reads them, if it was told to.
-    pub(super) async fn quick_check(&self) -> Result<Option<String>, StoreError> {
-        self.read(open::unsound).await
     }
 
     async fn write<F, T>(&self, lane: Lane, work: F) -> Result<T, StoreError>

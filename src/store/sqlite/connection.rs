@@ -39,7 +39,7 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
         .filter(|(scheme, _)| *scheme != "sqlite")
     {
         return Err(StoreError::unusable(format!(
-            "this build keeps its data in SQLite: {scheme}:// is not supported; give a file, such as users.db"
+            "{scheme}:// is not supported: give a file, such as users.db, or postgres://user@host/database"
         )));
     }
     let path = url
