@@ -32,12 +32,13 @@ use diesel::connection::SimpleConnection;
 use slog::{Logger, o};
 use tokio::{sync::Notify, task};
 
+pub(super) use self::connect::{Driver, connect};
 pub(super) use self::open::{migrate_down, migrate_up, migrations};
+pub(super) use self::settings::Settings;
 use self::{
     background::Background,
     clock::ServerClock,
     dialect::{Backend, Conn},
-    settings::Settings,
     sql::tx::{Lane, Tx},
     writer::{Common, Writers},
 };
@@ -54,6 +55,11 @@ type Engine = Postgres;
 /// Whether a URL is one of PostgreSQL's.
 pub(super) fn is_meant(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// What a URL says.
+pub(super) fn settings(url: &str) -> Result<Settings, StoreError> {
+    Settings::parse(url)
 }
 
 /// One PostgreSQL database.

@@ -23,6 +23,7 @@ pub(super) mod maintenance;
 pub(super) mod migrate;
 pub(super) mod payloads;
 pub(super) mod profiles;
+pub(super) mod replace;
 pub(super) mod reports;
 pub(super) mod retention;
 pub(super) mod schedules;

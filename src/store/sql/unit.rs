@@ -113,6 +113,7 @@ impl Units {
 
     /// Places that are free in the queue.
     #[cfg(test)]
+    #[allow(dead_code, reason = "only SQLite's tests ask")]
     pub(in crate::store) fn capacity(&self) -> usize {
         self.0.capacity()
     }

@@ -27,6 +27,7 @@ use diesel::RunQueryDsl;
 use slog::{Logger, o};
 use tokio::task;
 
+pub(super) use self::connection::path_of;
 pub(super) use self::files::{migrate_down, migrate_up, migrations};
 pub use self::within::enqueue_in;
 use self::{
@@ -71,7 +72,7 @@ impl Sqlite {
         clock: Arc<dyn Clock>,
         log: &Logger,
     ) -> Result<Self, StoreError> {
-        let path = connection::path_of(&config.database_url)?;
+        let path = path_of(&config.database_url)?;
         let (ageing, create, policies) = (config.ageing, config.create, config.policies);
         let log = log.new(o!("component" => "store"));
         blocking(move || {
