@@ -39,7 +39,11 @@ use self::{
     background::Background,
     clock::ServerClock,
     dialect::{Backend, Conn},
-    sql::tx::{Lane, Tx},
+    sql::{
+        runs::Runs,
+        tx::{Lane, Tx},
+        unit::Units,
+    },
     writer::{Common, Writers},
 };
 use super::{
@@ -70,6 +74,8 @@ pub(super) struct Postgres {
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
     policies: &'static [JobPolicy],
+    /// Runs that it gave leases for.
+    runs: Runs,
     clock: Arc<ServerClock>,
     settings: Arc<Settings>,
     log: Logger,
@@ -121,6 +127,7 @@ impl Postgres {
             wake,
             ageing: config.ageing,
             policies: config.policies,
+            runs: Runs::default(),
             clock,
             settings,
             log,
@@ -173,12 +180,25 @@ impl Postgres {
         ))
     }
 
+    fn lane(&self, lane: Lane) -> &Units {
+        self.writers.of(lane)
+    }
+
     async fn write<F, T>(&self, lane: Lane, work: F) -> Result<T, StoreError>
     where
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.writers.of(lane).write(work).await
+        self.lane(lane).write(work).await
+    }
+
+    /// For a few rows by their numbers.
+    async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.read(query).await
     }
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>

@@ -26,6 +26,7 @@ pub(super) mod profiles;
 pub(super) mod replace;
 pub(super) mod reports;
 pub(super) mod retention;
+pub(super) mod runs;
 pub(super) mod schedules;
 pub(super) mod settle;
 pub(super) mod statement;

@@ -34,6 +34,7 @@ use self::{
     background::Background,
     dialect::{Backend, Conn},
     sql::{
+        runs::Runs,
         statement::{self, statement},
         tx::{Lane, Tx},
     },
@@ -61,6 +62,8 @@ pub(super) struct Sqlite {
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
     policies: &'static [JobPolicy],
+    /// Runs that it gave leases for.
+    runs: Runs,
     clock: Arc<dyn Clock>,
     log: Logger,
     threads: Mutex<Option<(Background, JoinHandle<()>)>>,
@@ -92,6 +95,7 @@ impl Sqlite {
                 wake,
                 ageing,
                 policies,
+                runs: Runs::default(),
                 clock,
                 log,
                 threads,
@@ -160,6 +164,11 @@ impl Sqlite {
         changes
     }
 
+    /// There is one writer.
+    fn lane(&self, _lane: Lane) -> &Writer {
+        &self.writer
+    }
+
     async fn write<F, T>(&self, _lane: Lane, work: F) -> Result<T, StoreError>
     where
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -174,6 +183,15 @@ impl Sqlite {
         T: Send + 'static,
     {
         self.readers.read(query).await
+    }
+
+    /// For a few rows by their numbers: readers of a WAL wait for nobody, and the pages are seldom not in memory.
+    async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.read_here(query).await
     }
 
     fn path(&self) -> &Path {
