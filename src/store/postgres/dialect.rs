@@ -12,12 +12,12 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::sql::{
-    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
     runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
+    together::NewRow,
 };
 use crate::store::{
     StoreError,

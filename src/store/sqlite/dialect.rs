@@ -13,12 +13,12 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use serde::Serialize;
 
 use super::sql::{
-    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
     runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
+    together::NewRow,
 };
 use crate::store::StoreError;
 
