@@ -8,6 +8,7 @@ mod clock;
 mod connect;
 mod dialect;
 mod doctor;
+mod fate;
 mod leaders;
 mod open;
 mod parameters;
@@ -177,7 +178,7 @@ impl Postgres {
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await
