@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use super::{
     bench::BenchArguments,
+    db::DbCommand,
     events::EventsCommand,
     flags::ConfigFlags,
     groups::GroupsCommand,
@@ -137,6 +138,13 @@ pub(super) enum Command {
     Doctor {
         #[command(flatten)]
         form: Form,
+    },
+    /// Move a database to another engine.
+    Db {
+        #[command(flatten)]
+        form: Form,
+        #[command(subcommand)]
+        command: DbCommand,
     },
     /// Copy the database, checked and complete, while it is in use.
     #[command(after_help = "Example:\n  lockstep backup backups/users-$(date +%F).db")]

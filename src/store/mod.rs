@@ -7,6 +7,7 @@
 
 pub mod bench;
 mod controls;
+pub mod copy;
 mod error;
 mod events;
 mod groups;
@@ -32,6 +33,7 @@ use slog::Logger;
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::clock::Clock;
 
+pub use copy::{Copied, copy};
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{

@@ -10,6 +10,7 @@ mod cli; // the binary as a user runs it
 mod codegen; // golden outputs and refusals of the generator
 mod config; // layers, messages, refusals
 mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid
+mod copy; // from SQLite to PostgreSQL
 mod drift; // which stored jobs a contract could not read
 mod durability; // what got a 2xx survives kill -9, real processes
 mod hostile; // raw hostile HTTP against a running server

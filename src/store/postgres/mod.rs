@@ -33,13 +33,18 @@ use diesel::connection::SimpleConnection;
 use slog::{Logger, o};
 use tokio::{sync::Notify, task};
 
+pub(super) use self::connect::{Driver, connect};
 pub(super) use self::open::{migrate_down, migrate_up, migrations};
+pub(super) use self::settings::Settings;
 use self::{
     background::Background,
     clock::ServerClock,
     dialect::{Backend, Conn},
-    settings::Settings,
-    sql::tx::{Lane, Tx},
+    sql::{
+        runs::Runs,
+        tx::{Lane, Tx},
+        unit::Units,
+    },
     writer::{Common, Writers},
 };
 use super::{
@@ -57,6 +62,11 @@ pub(super) fn is_meant(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
+/// What a URL says.
+pub(super) fn settings(url: &str) -> Result<Settings, StoreError> {
+    Settings::parse(url)
+}
+
 /// One PostgreSQL database.
 pub(super) struct Postgres {
     writers: Writers,
@@ -65,6 +75,8 @@ pub(super) struct Postgres {
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
     policies: &'static [JobPolicy],
+    /// Runs that it gave leases for.
+    runs: Runs,
     clock: Arc<ServerClock>,
     settings: Arc<Settings>,
     log: Logger,
@@ -116,6 +128,7 @@ impl Postgres {
             wake,
             ageing: config.ageing,
             policies: config.policies,
+            runs: Runs::default(),
             clock,
             settings,
             log,
@@ -168,12 +181,25 @@ impl Postgres {
         ))
     }
 
+    fn lane(&self, lane: Lane) -> &Units {
+        self.writers.of(lane)
+    }
+
     async fn write<F, T>(&self, lane: Lane, work: F) -> Result<T, StoreError>
     where
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.writers.of(lane).write(work).await
+        self.lane(lane).write(work).await
+    }
+
+    /// For a few rows by their numbers.
+    async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.read(query).await
     }
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>

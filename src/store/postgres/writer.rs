@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use slog::{Logger, error, warn};
 
@@ -19,7 +20,7 @@ use super::{
         controls::Controls,
         ledger::Ledger,
         tx::{Lane, Turn, Tx},
-        unit::{BATCH, Failure, Unit, Units, Waiting},
+        unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
     wrapper::{Conn, open},
 };
@@ -89,8 +90,8 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
 #[derive(Clone, Copy)]
 struct Way {
     turn: Turn,
-    /// One for each unit.
-    savepoints: bool,
+    /// With a savepoint for each unit.
+    careful: bool,
     /// When a lock that is not had ends the try.
     deadline: Instant,
 }
@@ -179,33 +180,28 @@ impl Committer {
         moved: &mut bool,
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
-        let (mut turn, mut savepoints) = (Turn::Shared, false);
+        let (mut turn, mut careful) = (Turn::Shared, false);
         loop {
             (*wake, *moved) = (false, false);
             let way = Way {
                 turn,
-                savepoints,
+                careful,
                 deadline,
             };
-            let miss = match self.attempt(batch, way, wake, moved) {
+            let mut miss = match self.attempt(batch, way, wake, moved) {
                 Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
             self.ledger = Ledger::default();
             self.controls.forget();
-            if matches!(miss, Miss::Refused(_)) {
-                // The server has given the transaction up and waits to hear that we have, too.
-                let _ = self.roll_back();
+            if matches!(miss, Miss::Refused(_) | Miss::Alone | Miss::Unit)
+                && let Err(lost) = self.roll_back()
+            {
+                miss = lost;
             }
             match miss {
-                Miss::Alone => {
-                    turn = Turn::Alone;
-                    continue;
-                }
-                Miss::Unit => {
-                    savepoints = true;
-                    continue;
-                }
+                Miss::Alone => turn = Turn::Alone,
+                Miss::Unit => careful = true,
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
                 Miss::Refused(error) => {
                     warn!(self.common.log, "a transaction is begun again"; "error" => %error);
@@ -250,79 +246,13 @@ impl Committer {
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<(), Miss> {
-        let Way {
-            mut turn,
-            savepoints,
-            deadline,
-        } = way;
         let begin = begin(&self.common.settings, way);
         let conn = self.connected().map_err(Miss::Lost)?;
         conn.batch_execute(&begin).map_err(missed)?;
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
         let now = self.common.clock.now();
-        let alone = batch.len() == 1;
-        for unit in batch.iter_mut() {
-            let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-            if savepoints {
-                conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
-            }
-            let mark = self.ledger.mark();
-            let mut unit_wakes = false;
-            let mut tx = Tx {
-                conn,
-                now,
-                ledger: &mut self.ledger,
-                controls: &mut self.controls,
-                wake: &mut unit_wakes,
-                turn: &mut turn,
-            };
-            let done = unit.run(&mut tx);
-            if turn == Turn::Asked {
-                self.roll_back()?;
-                return Err(Miss::Alone);
-            }
-            if done {
-                *wake |= unit_wakes;
-                if savepoints {
-                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-                    conn.batch_execute("RELEASE unit").map_err(missed)?;
-                }
-                continue;
-            }
-            match unit.failure() {
-                Some(StoreError::Unavailable { reason, .. }) if *reason == LOST => {
-                    return Err(Miss::Lost(StoreError::unavailable(LOST)));
-                }
-                Some(StoreError::Unavailable { reason, .. }) if *reason == CONFLICT => {
-                    self.roll_back()?;
-                    return Err(Miss::Refused(StoreError::unavailable(CONFLICT)));
-                }
-                _ if alone => {
-                    // Its outcome is its answer; nothing is to be kept.
-                    self.ledger = Ledger::default();
-                    self.controls.forget();
-                    return self.roll_back();
-                }
-                // Each has waited as long as it may: what is in the way is in everybody's.
-                Some(StoreError::Unavailable { reason, .. })
-                    if savepoints && Instant::now() >= deadline =>
-                {
-                    return Err(Miss::Refused(StoreError::unavailable(reason)));
-                }
-                _ if !savepoints => {
-                    self.roll_back()?;
-                    return Err(Miss::Unit);
-                }
-                _ => {
-                    self.ledger.rewind(mark);
-                    self.controls.forget();
-                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-                    conn.batch_execute("ROLLBACK TO unit; RELEASE unit")
-                        .map_err(missed)?;
-                }
-            }
-        }
+        self.work(batch, way, now, wake)?;
         *moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let mark = match self.ledger.flush(conn, micros(now)).map_err(missed)? {
@@ -334,6 +264,77 @@ impl Committer {
                 Miss::Lost(error) => Miss::Unknown(error, mark),
                 refused => refused,
             })
+    }
+
+    /// Runs the units in the transaction that has begun.
+    fn work(
+        &mut self,
+        batch: &mut [Box<dyn Unit>],
+        way: Way,
+        now: DateTime<Utc>,
+        wake: &mut bool,
+    ) -> Result<(), Miss> {
+        let Way {
+            mut turn,
+            careful,
+            deadline,
+        } = way;
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let mut tx = Tx {
+            conn,
+            now,
+            ledger: &mut self.ledger,
+            controls: &mut self.controls,
+            wake,
+            turn: &mut turn,
+            careful,
+        };
+        let together = !careful
+            && store_together(&mut tx, batch).map_err(|error| match refused(error) {
+                // One of them is the reason, and only that one is to hear of it.
+                Miss::Refused(error) if !is(&error, CONFLICT) => Miss::Unit,
+                miss => miss,
+            })?;
+        for unit in batch.iter_mut() {
+            if together && unit.new_job().is_some() {
+                continue;
+            }
+            if careful {
+                tx.conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
+            }
+            let (mark, woken) = (tx.ledger.mark(), *tx.wake);
+            let done = unit.run(&mut tx);
+            if *tx.turn == Turn::Asked {
+                return Err(Miss::Alone);
+            }
+            if done {
+                if careful {
+                    tx.conn.batch_execute("RELEASE unit").map_err(missed)?;
+                }
+                continue;
+            }
+            match unit.failure() {
+                Some(StoreError::Unavailable { reason, .. })
+                    if [LOST, CONFLICT].contains(reason) =>
+                {
+                    return Err(refused(StoreError::unavailable(reason)));
+                }
+                _ if !careful => return Err(Miss::Unit),
+                // Each has waited as long as it may: what is in the way is in everybody's.
+                Some(StoreError::Unavailable { reason, .. }) if Instant::now() >= deadline => {
+                    return Err(Miss::Refused(StoreError::unavailable(reason)));
+                }
+                _ => {
+                    tx.ledger.rewind(mark);
+                    tx.controls.forget();
+                    *tx.wake = woken;
+                    tx.conn
+                        .batch_execute("ROLLBACK TO unit; RELEASE unit")
+                        .map_err(missed)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn roll_back(&mut self) -> Result<(), Miss> {
@@ -349,10 +350,11 @@ fn begin(settings: &Settings, way: Way) -> String {
         begin.push(';');
         begin.push_str(&pooled);
     }
-    if way.savepoints {
-        // One of many has waited in vain: the others are not to wait as long, one after the other.
+    if way.careful {
+        // One of many may have waited in vain: the others are not to wait as long, one after the other.
         let patience = settings.lock_timeout.min(ONE_OF_MANY);
-        begin.push_str(&format!("; SET LOCAL lock_timeout = {patience}"));
+        begin.push_str("; SET LOCAL lock_timeout = ");
+        begin.push_str(&patience.to_string());
     }
     if way.turn == Turn::Alone {
         begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
@@ -370,7 +372,10 @@ fn no_connection() -> Miss {
 
 /// What an error of a statement of our own means.
 fn missed(error: diesel::result::Error) -> Miss {
-    let error = StoreError::from(error);
+    refused(StoreError::from(error))
+}
+
+fn refused(error: StoreError) -> Miss {
     if is(&error, LOST) {
         Miss::Lost(error)
     } else {

@@ -33,7 +33,7 @@ const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The file that a URL names: `users.db`, `sqlite:users.db`, `sqlite://users.db`, `sqlite:///var/lib/users.db`.
-pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
+pub(in crate::store) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
     if let Some((scheme, _)) = url
         .split_once("://")
         .filter(|(scheme, _)| *scheme != "sqlite")
