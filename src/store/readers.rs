@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::Semaphore, task, time::timeout};
 
-use super::StoreError;
+use super::{StoreError, error::LOST};
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -44,10 +44,10 @@ impl<C: Send + 'static> Readers<C> {
         }
     }
 
-    /// Runs `query` on a blocking thread with a connection of its own.
+    /// Runs `query` on a blocking thread with a connection of its own; once more, on a new one, when the server hung up.
     pub(super) async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut C) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let permit = timeout(DEADLINE, Arc::clone(&self.free).acquire_owned())
@@ -61,7 +61,13 @@ impl<C: Send + 'static> Readers<C> {
             let _permit = permit;
             let idle = lock(&readers.idle).pop();
             let mut conn = idle.map_or_else(|| (readers.open)(), Ok)?;
-            let answer = query(&mut conn);
+            let mut answer = query(&mut conn);
+            if matches!(&answer, Err(StoreError::Unavailable { reason, .. }) if *reason == LOST) {
+                // The others are as old.
+                lock(&readers.idle).clear();
+                conn = (readers.open)()?;
+                answer = query(&mut conn);
+            }
             // One whose server is gone is of no use to the next.
             if !matches!(&answer, Err(error) if error.retryable()) {
                 lock(&readers.idle).push(conn);
@@ -77,7 +83,7 @@ impl<C: Send + 'static> Readers<C> {
     /// costs more than it. For engines whose readers wait for nobody.
     pub(super) async fn read_here<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut C) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let Ok(permit) = self.free.try_acquire() else {

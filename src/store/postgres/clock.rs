@@ -42,7 +42,8 @@ impl ServerClock {
         now.checked_add_signed(ahead).unwrap_or(now)
     }
 
-    /// Asks the server. The answer is right within half of the time that it took.
+    /// Asks the server. Its clock showed the answer at some moment between question and answer: how far it is ahead is only
+    /// put right as far as that proves it wrong, so that processes of one machine agree however long their answers took.
     pub(super) fn measure(&self, conn: &mut Conn) -> Result<(), StoreError> {
         if !self.own.is_machines() {
             return Ok(());
@@ -50,8 +51,35 @@ impl ServerClock {
         let before = micros(self.own.now());
         let Now { now } = statement("SELECT clock_timestamp() AS now").get_result(conn)?;
         let after = micros(self.own.now());
-        let here = before + (after - before) / 2;
-        self.ahead.store(now - here, Ordering::Relaxed);
+        self.ahead.store(
+            within(
+                self.ahead.load(Ordering::Relaxed),
+                now - after,
+                now - before,
+            ),
+            Ordering::Relaxed,
+        );
         Ok(())
+    }
+}
+
+/// The value nearest to `known` from `least` on, up to `most`. A clock that was set back meanwhile may have turned them round.
+fn within(known: i64, least: i64, most: i64) -> i64 {
+    if least > most {
+        return known;
+    }
+    known.clamp(least, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn what_an_answer_does_not_prove_wrong_stays() {
+        assert_eq!(within(0, -20_000, 300), 0);
+        assert_eq!(within(0, 5_000, 25_000), 5_000);
+        assert_eq!(within(9_000, -20_000, 300), 300);
+        assert_eq!(within(7, 20, 10), 7);
     }
 }

@@ -334,19 +334,23 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
         .many(Many::OptionalTexts(rows.iter().map(error).collect())))
 }
 
+/// What is to be known of a commit's event row.
+pub(in crate::store) type Noted = super::fate::Mark;
+
 /// What a commit did: the event row, and the sums, in one statement.
 pub(in crate::store) fn note(
     conn: &mut Conn,
     at: i64,
     event: String,
     sums: &[Sum<'_>],
-) -> QueryResult<()> {
+) -> QueryResult<Noted> {
     statement(
         "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
          SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
          AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
          DO UPDATE SET count = job_counts.count + excluded.count) \
-         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?)",
+         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?) \
+         RETURNING id AS number, token",
     )
     .many(Many::Texts(
         sums.iter().map(|sum| sum.queue.to_owned()).collect(),
@@ -362,13 +366,23 @@ pub(in crate::store) fn note(
     .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
     .at(at)
     .raw_json(Some(event))
-    .execute(conn)
-    .map(drop)
+    .get_result(conn)
 }
 
-/// The oldest commit in the event log that is kept, and the newest that nothing can come before any more.
+/// The oldest commit in the event log that is kept, the newest that nothing can come before any more, and up to which one
+/// they are gone.
 pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
-     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS newest";
+     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS newest, \
+     (SELECT trimmed FROM event_log WHERE id = 1) AS trimmed";
+
+/// Keeps in mind up to which number events are gone.
+pub(in crate::store) fn trimmed(conn: &mut Conn, last: i64) -> QueryResult<()> {
+    statement("UPDATE event_log SET trimmed = greatest(trimmed, ?) WHERE id = 1")
+        .int(last)
+        .execute(conn)
+        .map(drop)
+}
+
 /// Of events: nothing can come before them any more. What a transaction wrote is in its place once it and all older ones
 /// have ended.
 pub(in crate::store) const EVENTS_IN_ORDER: &str =

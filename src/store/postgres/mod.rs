@@ -8,6 +8,7 @@ mod clock;
 mod connect;
 mod dialect;
 mod doctor;
+mod fate;
 mod leaders;
 mod open;
 mod parameters;
@@ -195,7 +196,7 @@ impl Postgres {
     /// For a few rows by their numbers.
     async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await
@@ -203,7 +204,7 @@ impl Postgres {
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await

@@ -63,6 +63,9 @@ struct Ends {
     /// The newest that there ever was.
     #[diesel(sql_type = Nullable<BigInt>)]
     newest: Option<i64>,
+    /// Up to which one they are gone.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    trimmed: Option<i64>,
 }
 
 fn read(
@@ -85,7 +88,9 @@ fn read(
         EventsFrom::Oldest => (oldest, false),
         EventsFrom::Now => (end, false),
         // Trimmed away, or of another database: before a restore, for example.
-        EventsFrom::After(asked) if asked.commit.max(1) < oldest.commit || asked > end => {
+        EventsFrom::After(asked)
+            if asked.commit.max(1) <= ends.trimmed.unwrap_or(0) || asked > end =>
+        {
             (oldest, true)
         }
         EventsFrom::After(asked) => (asked, false),

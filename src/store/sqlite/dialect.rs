@@ -300,6 +300,9 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
     Ok(insert.many(Many::of(&rows)?))
 }
 
+/// What is to be known of a commit's event row.
+pub(in crate::store) type Noted = ();
+
 /// What a commit did: the event row, and the sums.
 pub(in crate::store) fn note(
     conn: &mut Conn,
@@ -325,9 +328,18 @@ pub(in crate::store) fn note(
     Ok(())
 }
 
-/// The oldest commit in the event log that is kept, and the newest that there ever was.
-pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
-     (SELECT seq FROM sqlite_sequence WHERE name = 'job_events') AS newest";
+/// The oldest commit in the event log that is kept, the newest that there ever was, and the last one that is gone: numbers
+/// have no gaps.
+pub(in crate::store) const EVENT_ENDS: &str = "SELECT oldest, newest, coalesce(oldest - 1, newest) AS trimmed FROM \
+     (SELECT (SELECT min(id) FROM job_events) AS oldest, \
+     (SELECT seq FROM sqlite_sequence WHERE name = 'job_events') AS newest)";
+
+/// Nothing but the log itself has to know what is gone.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn trimmed(_conn: &mut Conn, _last: i64) -> QueryResult<()> {
+    Ok(())
+}
+
 /// Of events: nothing can come before them any more.
 pub(in crate::store) const EVENTS_IN_ORDER: &str = "TRUE";
 /// The newest event beyond so many newer ones.
