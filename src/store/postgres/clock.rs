@@ -42,7 +42,8 @@ impl ServerClock {
         now.checked_add_signed(ahead).unwrap_or(now)
     }
 
-    /// Asks the server. The answer is right within half of the time that it took.
+    /// Asks the server. The answer is right within half of the time that it took: what may be right already is left, so
+    /// that processes on one machine, whose clock is the same, do not drift apart by what they guess.
     pub(super) fn measure(&self, conn: &mut Conn) -> Result<(), StoreError> {
         if !self.own.is_machines() {
             return Ok(());
@@ -51,7 +52,34 @@ impl ServerClock {
         let Now { now } = statement("SELECT clock_timestamp() AS now").get_result(conn)?;
         let after = micros(self.own.now());
         let here = before + (after - before) / 2;
-        self.ahead.store(now - here, Ordering::Relaxed);
+        self.correct(now - here, (after - before) / 2 + 1);
         Ok(())
+    }
+
+    /// `ahead` as it was measured, give or take `doubt`.
+    fn correct(&self, ahead: i64, doubt: i64) {
+        if (ahead - self.ahead.load(Ordering::Relaxed)).abs() > doubt {
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn only_what_is_wrong_for_certain_is_put_right() {
+        let clock = ServerClock::new(Arc::new(SystemClock));
+        let ahead = |clock: &ServerClock| clock.ahead.load(Ordering::Relaxed);
+        clock.correct(900, 1_000);
+        assert_eq!(ahead(&clock), 0);
+        clock.correct(-5_000, 1_000);
+        assert_eq!(ahead(&clock), -5_000);
+        clock.correct(-4_500, 500);
+        assert_eq!(ahead(&clock), -5_000);
+        clock.correct(-4_499, 500);
+        assert_eq!(ahead(&clock), -4_499);
     }
 }
