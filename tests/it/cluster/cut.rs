@@ -175,7 +175,10 @@ async fn a_settlement_whose_commit_was_not_answered_is_not_sent_twice() {
     stage.proxy.set(Trap::AfterCommit(SETTLEMENT));
     stage.release.send(()).unwrap();
     stage.proxy.sprung().await;
-    until("the outcome is stored", async || stage.has_completed().await).await;
+    until("the outcome is stored", async || {
+        stage.has_completed().await
+    })
+    .await;
     let done = stage.store.job_get(stage.job).await.unwrap();
     stage.proxy.restore_anew();
     until("the worker knows", async || stage.far.said("job completed")).await;
