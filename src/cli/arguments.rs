@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use super::{
     bench::BenchArguments,
+    db::DbCommand,
     events::EventsCommand,
     flags::ConfigFlags,
     groups::GroupsCommand,
@@ -29,8 +30,8 @@ Examples:
   lockstep jobs stats --server http://host:8080 the same of a running server
   lockstep config show                          what is configured, and where
 Settings are flags, environment variables or keys of a file; `lockstep --help` lists them.
-Exit codes: 0 done, 1 no or failed, 2 wrong arguments or configuration, 3 not found, 4 not authorised, 5 conflict,
-6 not ended in time, 69 server unreachable, 74 input or output failed, 75 try again later, 78 database or environment unusable.";
+Exit codes: 0 done, 1 no or failed, 2 wrong arguments, configuration, database or environment, 3 not found,
+4 not authorised, 5 conflict, 6 not ended in time, 69 server unreachable, 74 input or output failed, 75 try again later.";
 
 const BENCH: &str = "\
 Workloads: enqueue (one at a time, from 64 tasks), claim and settle (by 100), cycle (claim and settle no-op jobs, by 100
@@ -137,6 +138,13 @@ pub(super) enum Command {
     Doctor {
         #[command(flatten)]
         form: Form,
+    },
+    /// Move a database to another engine.
+    Db {
+        #[command(flatten)]
+        form: Form,
+        #[command(subcommand)]
+        command: DbCommand,
     },
     /// Copy the database, checked and complete, while it is in use.
     #[command(after_help = "Example:\n  lockstep backup backups/users-$(date +%F).db")]

@@ -70,6 +70,7 @@ fn dispatch(
         Some(Command::Worker(ready)) => context.service(Role::Work, &ready),
         Some(Command::Config { command, .. }) => command.run(&context.flags, environment, output),
         Some(Command::Spec { command, form }) => command.run(form.output, output),
+        Some(Command::Db { command, .. }) => block_on(command.run(output)),
         Some(Command::Bench(arguments)) => bench::run(arguments, environment, output),
         Some(Command::Completions { shell }) => completions(shell, output),
         Some(Command::Health { server, .. }) => {
@@ -229,6 +230,7 @@ impl Arguments {
                 Command::Migrate { form, .. }
                 | Command::Spec { form, .. }
                 | Command::Doctor { form }
+                | Command::Db { form, .. }
                 | Command::Backup { form, .. }
                 | Command::Config { form, .. }
                 | Command::Health { form, .. },

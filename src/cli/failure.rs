@@ -54,7 +54,8 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::No(_) | Self::Internal(..) => 1,
-            Self::Usage(_) | Self::Config(_) => 2,
+            // What it stands on was named by the configuration.
+            Self::Usage(_) | Self::Config(_) | Self::Unusable(_) => 2,
             Self::NotFound(_) => 3,
             Self::Unauthorized(_) => 4,
             Self::Conflict(_) => 5,
@@ -64,7 +65,6 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Io(..) | Self::Output(_) => 74,
             Self::Temporary(_) => 75,
-            Self::Unusable(_) => 78,
         }
     }
 

@@ -110,9 +110,7 @@ pub(super) async fn doctor(
 }
 
 async fn examine(store: &Store, findings: &mut Vec<String>) -> Result<(), StoreError> {
-    if let Some(fault) = store.quick_check().await? {
-        findings.push(format!("the database file is damaged: {fault}"));
-    }
+    findings.extend(store.findings().await?);
     for (kept, _) in store.job_counts_check().await? {
         findings.push(format!(
             "the kept counts of {} jobs are not the real ones",

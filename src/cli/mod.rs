@@ -6,6 +6,7 @@ mod bench;
 mod bulk;
 mod database;
 mod database_bulk;
+mod db;
 mod dispatch;
 mod drift;
 mod enqueue;

@@ -86,7 +86,7 @@ pub static KEYS: &[Key] = &[
     partly(key(
         "database_url",
         "Where users and jobs are kept.",
-        "a path, or sqlite: followed by a path",
+        "a path, sqlite: followed by a path, or postgres://user@host/database",
     )),
     key(
         "worker_count",

@@ -21,10 +21,14 @@ pub async fn reconcile(store: &Store, limit: usize) -> Result<usize, StoreError>
     Ok(pass(store, limit).await?.enqueued)
 }
 
+/// How long others leave it to the one that is at it: a pass takes less, unless it has died.
+const TERM: Duration = Duration::from_secs(10);
+
 /// Reconciles every `pause` until it is dropped; without a pause while there is more to do.
 pub async fn run(store: &Store, pause: Duration, log: &Logger) {
+    let holder = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
     loop {
-        match pass(store, BATCH).await {
+        match lead(store, &holder).await {
             Ok(Pass { found: 0, .. }) => sleep(pause).await,
             Ok(Pass { found, enqueued }) => {
                 info!(log, "enqueued jobs that users were owed"; "jobs" => enqueued);
@@ -41,6 +45,16 @@ pub async fn run(store: &Store, pause: Duration, log: &Logger) {
     }
 }
 
+/// One process at a time does it.
+async fn lead(store: &Store, holder: &str) -> Result<Pass, StoreError> {
+    if store.lead("reconciler", holder.to_owned(), TERM).await? {
+        pass(store, BATCH).await
+    } else {
+        Ok(Pass::default())
+    }
+}
+
+#[derive(Default)]
 struct Pass {
     found: usize,
     enqueued: usize,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use slog::{info, warn};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::{outcome, runner::Runner, ticks, wait::Wait};
@@ -40,17 +41,44 @@ const SPACING: Duration = Duration::from_millis(20);
 /// How often this process says that it lives: three times before it counts as gone.
 const PRESENCE: Duration = Duration::from_secs(10);
 
+/// What only one process does at a time, and for how long unless it asks again: a dead leader is followed within twice that.
+pub(super) const LEADER: &str = "maintenance";
+const TERM: Duration = Duration::from_secs(4);
+
 /// Runs until it is dropped.
 pub(super) async fn run(runner: &Runner) {
+    let leads = watch::Sender::new(false);
     tokio::join!(
         presence(runner),
         promote(runner),
         ticks::run(runner),
-        rescue(runner),
-        tidy(runner),
-        forget(runner),
+        lead(runner, &leads),
+        rescue(runner, leads.subscribe()),
+        tidy(runner, leads.subscribe()),
+        forget(runner, leads.subscribe()),
         statistics(runner)
     );
+}
+
+/// Asks to be the one process that takes jobs back, tidies up and forgets.
+async fn lead(runner: &Runner, leads: &watch::Sender<bool>) {
+    loop {
+        let holder = runner.config.worker_id.clone();
+        let led = runner.store.lead(LEADER, holder, TERM).await;
+        // Nobody may follow as long as the term lasts; who cannot ask must not go on for longer than it.
+        let leading = led.unwrap_or_else(|error| {
+            warn!(runner.log, "cannot ask who does the chores"; "error" => outcome::with_causes(&error));
+            false
+        });
+        leads.send_if_modified(|leads| std::mem::replace(leads, leading) != leading);
+        sleep(TERM / 4).await;
+    }
+}
+
+/// Returns when this process is the leader.
+async fn leading(leads: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the loops.
+    let _ = leads.wait_for(|leads| *leads).await;
 }
 
 /// Says that this process runs jobs, for as long as it does.
@@ -102,10 +130,11 @@ pub(super) fn until(next_due: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Dura
 }
 
 /// Takes back the jobs of workers that died.
-async fn rescue(runner: &Runner) {
+async fn rescue(runner: &Runner, mut leads: watch::Receiver<bool>) {
     let mut ticks = ticks(runner.config.rescue);
     loop {
         ticks.tick().await;
+        leading(&mut leads).await;
         match runner.store.job_rescue(BATCH).await {
             Ok(rescued) if rescued.retaken + rescued.quarantined > 0 => {
                 warn!(runner.log, "took back jobs whose worker was lost";
@@ -120,11 +149,12 @@ async fn rescue(runner: &Runner) {
 }
 
 /// What nobody waits for: limits by key that were raised, rows that count for nothing any more.
-async fn tidy(runner: &Runner) {
+async fn tidy(runner: &Runner, mut leads: watch::Receiver<bool>) {
     let mut ticks = ticks(TIDY);
     let mut gate = None;
     loop {
         ticks.tick().await;
+        leading(&mut leads).await;
         let released = runner.store.job_release_held(gate.take()).await;
         let purged = runner.store.purge(BATCH).await;
         match (released, purged) {
@@ -137,12 +167,13 @@ async fn tidy(runner: &Runner) {
 }
 
 /// Walks around all jobs, a page at a time, and deletes what is older than its type keeps it; all groups likewise; and old events.
-async fn forget(runner: &Runner) {
+async fn forget(runner: &Runner, mut leads: watch::Receiver<bool>) {
     let mut after = None;
     let mut after_group = None;
     let mut pause = FORGETTING;
     loop {
         sleep(pause).await;
+        leading(&mut leads).await;
         let expired = runner.store.job_expire(after.take(), BATCH).await;
         let groups = runner
             .store

@@ -130,7 +130,11 @@ impl Runner {
 
     /// Nobody is to wait for this process. If that cannot be stored, it is forgotten by itself.
     async fn leave(&self) {
-        let gone = self.store.worker_gone(self.config.worker_id.clone());
+        let gone = async {
+            let name = self.config.worker_id.clone();
+            self.store.resign(maintenance::LEADER, name.clone()).await?;
+            self.store.worker_gone(name).await
+        };
         if !matches!(timeout(LEAVING, gone).await, Ok(Ok(()))) {
             warn!(self.log, "cannot say that this process runs no more jobs");
         }

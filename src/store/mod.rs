@@ -7,6 +7,7 @@
 
 pub mod bench;
 mod controls;
+pub mod copy;
 mod error;
 mod events;
 mod groups;
@@ -25,13 +26,14 @@ mod users;
 mod wake;
 mod workers;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use slog::Logger;
 
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::clock::Clock;
 
+pub use copy::{Copied, copy};
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
 pub use requests::{
@@ -129,9 +131,25 @@ impl Store {
         ask!(self, backup(target).await)
     }
 
-    /// What is not sound in the file, if anything. Reads all of it.
-    pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
-        ask!(self, quick_check().await)
+    /// What is not well with the database or its server, each a sentence. Reads all of a file.
+    pub async fn findings(&self) -> Result<Vec<String>, StoreError> {
+        ask!(self, findings().await)
+    }
+
+    /// Whether `holder` is the one process that is to do `task` for the next `term`, unless it is asked for again before.
+    /// A leader that does not ask again is followed by whoever asks first after its term. On SQLite everybody leads.
+    pub async fn lead(
+        &self,
+        task: &'static str,
+        holder: String,
+        term: Duration,
+    ) -> Result<bool, StoreError> {
+        ask!(self, lead(task, holder, term).await)
+    }
+
+    /// Gives the task up, so that the next one need not wait for the end of the term.
+    pub async fn resign(&self, task: &'static str, holder: String) -> Result<(), StoreError> {
+        ask!(self, resign(task, holder).await)
     }
 
     /// The migrations that this program knows, oldest first, and whether the database has them.

@@ -73,6 +73,29 @@ impl<C: Send + 'static> Readers<C> {
             .map_err(|error| StoreError::Internal(Box::new(error)))?
     }
 
+    /// Runs a query that takes microseconds, on the calling thread if there is a connection to spare: a blocking thread
+    /// costs more than it. For engines whose readers wait for nobody.
+    pub(super) async fn read_here<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut C) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let Ok(permit) = self.free.try_acquire() else {
+            return self.read(query).await;
+        };
+        let idle = lock(&self.idle).pop();
+        let Some(mut conn) = idle else {
+            drop(permit);
+            return self.read(query).await;
+        };
+        let answer = query(&mut conn);
+        if !matches!(&answer, Err(error) if error.retryable()) {
+            lock(&self.idle).push(conn);
+        }
+        drop(permit);
+        answer
+    }
+
     /// Closes those that nobody reads from.
     pub(super) fn close_idle(&self) {
         lock(&self.idle).clear();

@@ -11,6 +11,7 @@ mod cluster; // several processes on one PostgreSQL: killed, cut off, restarted
 mod codegen; // golden outputs and refusals of the generator
 mod config; // layers, messages, refusals
 mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid
+mod copy; // from SQLite to PostgreSQL
 mod drift; // which stored jobs a contract could not read
 mod durability; // what got a 2xx survives kill -9, real processes
 mod hostile; // raw hostile HTTP against a running server

@@ -1,3 +1,4 @@
+DROP TABLE leaders;
 DROP TABLE turns;
 DROP TABLE workers;
 DROP TABLE job_events;

@@ -181,3 +181,10 @@ CREATE TABLE turns (
     id INTEGER PRIMARY KEY
 );
 INSERT INTO turns (id) VALUES (1);
+
+-- Which process does what only one is to do at a time, and until when that holds unless it says so again.
+CREATE TABLE leaders (
+    task TEXT COLLATE "C" PRIMARY KEY,
+    holder TEXT COLLATE "C" NOT NULL,
+    until TIMESTAMPTZ NOT NULL
+);

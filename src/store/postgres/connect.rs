@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection whose session is set up. Nothing moves on it unless its driver is polled: as a future, or as a stream
 /// of what the server says unasked.
-pub(super) async fn connect(settings: &Settings) -> Result<(Client, Driver), StoreError> {
+pub(in crate::store) async fn connect(settings: &Settings) -> Result<(Client, Driver), StoreError> {
     let mut failure = StoreError::unavailable("no host is named");
     for host in &settings.hosts {
         match connect_to(settings, host).await {
@@ -105,11 +105,11 @@ fn config(settings: &Settings, host: &Host) -> Config {
 }
 
 /// The half of a connection that reads and writes. Ends when its client is dropped, or with an error.
-pub(super) struct Driver(Option<BoxStream<'static, Result<AsyncMessage, Error>>>);
+pub(in crate::store) struct Driver(Option<BoxStream<'static, Result<AsyncMessage, Error>>>);
 
 impl Driver {
     /// One that has nothing to do.
-    pub(super) const fn idle() -> Self {
+    pub(in crate::store) const fn idle() -> Self {
         Self(None)
     }
 
@@ -124,7 +124,7 @@ impl Driver {
 
     /// Runs something that waits for this connection. Both are polled in turn in one task: no statement pays for the
     /// wake-up of another.
-    pub(super) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
+    pub(in crate::store) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {

@@ -12,14 +12,16 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::sql::{
+    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
+    runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
 };
 use crate::store::{
     StoreError,
-    types::{Moment, RawJson},
+    types::{Document, Moment, RawJson},
 };
 
 pub(in crate::store) type Backend = diesel::pg::Pg;
@@ -48,6 +50,7 @@ pub(in crate::store) enum Many {
     OptionalTexts(Vec<Option<String>>),
     Moments(Vec<Option<i64>>),
     RawJson(Vec<Option<String>>),
+    Documents(Vec<String>),
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
@@ -70,6 +73,7 @@ impl Many {
             Self::Texts(values) => out.push_bind_param::<Array<Text>, _>(values),
             Self::OptionalTexts(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values),
             Self::Moments(values) => out.push_bind_param::<Array<Nullable<Moment>>, _>(values),
+            Self::Documents(values) => out.push_bind_param::<Array<Document>, _>(values),
             Self::RawJson(values) => out.push_bind_param::<Array<Nullable<RawJson>>, _>(values),
         }
     }
@@ -150,6 +154,44 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
     Ok(inserted.map(|row| row.id))
 }
 
+/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order.
+pub(in crate::store) fn insert_jobs(
+    conn: &mut Conn,
+    rows: &[NewRow<'_>],
+) -> Result<Vec<i64>, StoreError> {
+    let ids = |of: fn(&NewRow<'_>) -> i64| Many::Ids(rows.iter().map(of).collect());
+    let ints = |of: fn(&NewRow<'_>) -> i32| Many::Ints(rows.iter().map(of).collect());
+    let moments =
+        |of: fn(&NewRow<'_>) -> i64| Many::Moments(rows.iter().map(|row| Some(of(row))).collect());
+    let texts = |of: for<'a> fn(&'a NewRow<'_>) -> &'a str| {
+        Many::Texts(rows.iter().map(|row| of(row).to_owned()).collect())
+    };
+    // Numbers are given as the rows are inserted.
+    let many = statement(
+        "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+         schema_fingerprint, scheduled_at, created_at) SELECT job_type, queue, payload, status, priority, rank, \
+         max_retries, timeout_ms, fingerprint, scheduled_at, created_at \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY AS new (job_type, queue, payload, status, priority, \
+         rank, max_retries, timeout_ms, fingerprint, scheduled_at, created_at, place) ORDER BY place RETURNING id",
+    )
+    .many(texts(|row| row.job.job_type.as_ref()))
+    .many(texts(|row| row.job.queue.as_ref()))
+    .many(Many::Documents(
+        rows.iter().map(|row| row.job.payload.clone()).collect(),
+    ))
+    .many(texts(|row| row.status.as_str()))
+    .many(ints(|row| row.job.priority))
+    .many(ids(|row| row.rank))
+    .many(ints(|row| row.job.max_retries))
+    .many(ids(|row| row.timeout_ms))
+    .many(texts(|row| row.job.schema_fingerprint.as_ref()))
+    .many(moments(|row| row.scheduled_at))
+    .many(moments(|row| row.created_at));
+    let mut inserted: Vec<Id> = many.load(conn)?;
+    inserted.sort_unstable_by_key(|row| row.id);
+    Ok(inserted.into_iter().map(|row| row.id).collect())
+}
+
 /// The array makes the planner look the rows up one by one, however many it thinks that there are.
 /// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = concat!(
@@ -208,6 +250,24 @@ pub(in crate::store) fn heartbeat(
         .at(until)
         .many(Many::Ids(ids))
         .many(Many::Ids(tokens)))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
+     result = ended.result, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM unnest(?, ?, ?) AS ended (id, token, result) WHERE job_queue.id = ended.id \
+     AND job_queue.lease_token = ended.token AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
+
+/// Completes runs that are as they are known. Answers how many were.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn complete(now: i64, runs: &[Completed]) -> Result<Statement, StoreError> {
+    Ok(statement(COMPLETE)
+        .at(now)
+        .many(Many::Ids(runs.iter().map(|one| one.id).collect()))
+        .many(Many::Ids(runs.iter().map(|one| one.run.token).collect()))
+        .many(Many::RawJson(
+            runs.iter().map(|one| one.result.clone()).collect(),
+        )))
 }
 
 /// For the test that asks for its plan.

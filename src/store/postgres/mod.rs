@@ -7,6 +7,8 @@ mod classify;
 mod clock;
 mod connect;
 mod dialect;
+mod doctor;
+mod leaders;
 mod open;
 mod parameters;
 mod passfile;
@@ -30,13 +32,18 @@ use diesel::connection::SimpleConnection;
 use slog::{Logger, o};
 use tokio::{sync::Notify, task};
 
+pub(super) use self::connect::{Driver, connect};
 pub(super) use self::open::{migrate_down, migrate_up, migrations};
+pub(super) use self::settings::Settings;
 use self::{
     background::Background,
     clock::ServerClock,
     dialect::{Backend, Conn},
-    settings::Settings,
-    sql::tx::{Lane, Tx},
+    sql::{
+        runs::Runs,
+        tx::{Lane, Tx},
+        unit::Units,
+    },
     writer::{Common, Writers},
 };
 use super::{
@@ -54,6 +61,11 @@ pub(super) fn is_meant(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
+/// What a URL says.
+pub(super) fn settings(url: &str) -> Result<Settings, StoreError> {
+    Settings::parse(url)
+}
+
 /// One PostgreSQL database.
 pub(super) struct Postgres {
     writers: Writers,
@@ -62,7 +74,10 @@ pub(super) struct Postgres {
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
     policies: &'static [JobPolicy],
+    /// Runs that it gave leases for.
+    runs: Runs,
     clock: Arc<ServerClock>,
+    settings: Arc<Settings>,
     log: Logger,
     background: Background,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -112,7 +127,9 @@ impl Postgres {
             wake,
             ageing: config.ageing,
             policies: config.policies,
+            runs: Runs::default(),
             clock,
+            settings,
             log,
             background,
             threads: Mutex::new(threads),
@@ -163,9 +180,8 @@ impl Postgres {
         ))
     }
 
-    /// What is wrong with the tables, if anything. PostgreSQL checks pages as it reads them, if it was told to.
-    pub(super) async fn quick_check(&self) -> Result<Option<String>, StoreError> {
-        self.read(open::unsound).await
+    fn lane(&self, lane: Lane) -> &Units {
+        self.writers.of(lane)
     }
 
     async fn write<F, T>(&self, lane: Lane, work: F) -> Result<T, StoreError>
@@ -173,7 +189,16 @@ impl Postgres {
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.writers.of(lane).write(work).await
+        self.lane(lane).write(work).await
+    }
+
+    /// For a few rows by their numbers.
+    async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.read(query).await
     }
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>

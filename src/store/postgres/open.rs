@@ -86,18 +86,6 @@ fn refuse_foreign(conn: &mut Conn, settings: &Settings) -> Result<(), StoreError
     }
 }
 
-/// Indexes that a broken-off build left behind.
-pub(super) fn unsound(conn: &mut Conn) -> Result<Option<String>, StoreError> {
-    let broken: Found = statement(
-        "SELECT string_agg(indexrelid::regclass::text, ', ') AS found FROM pg_index \
-         WHERE NOT indisvalid AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)",
-    )
-    .get_result(conn)?;
-    Ok(broken
-        .found
-        .map(|indexes| format!("invalid indexes: {indexes}; run REINDEX INDEX on each")))
-}
-
 /// Which migrations the database has; nothing is changed.
 pub(in crate::store) async fn migrations(
     config: &StoreConfig,

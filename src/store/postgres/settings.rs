@@ -68,7 +68,7 @@ impl fmt::Display for Host {
 
 /// Everything that a URL says. Read once at the start, certificates and password files with it.
 #[derive(Clone)]
-pub(super) struct Settings {
+pub(in crate::store) struct Settings {
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,
     pub(super) dbname: String,

@@ -19,7 +19,7 @@ use super::{
         ledger::Ledger,
         statement::statement,
         tx::{Lane, Turn, Tx},
-        unit::{BATCH, Failure, Unit, Units, Waiting},
+        unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
     wrapper::{Conn, open},
 };
@@ -179,18 +179,19 @@ impl Committer {
         moved: &mut bool,
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
-        let (mut turn, mut savepoints) = (Turn::Shared, false);
+        let (mut turn, mut careful) = (Turn::Shared, false);
         loop {
             (*wake, *moved) = (false, false);
-            let miss = match self.attempt(batch, turn, savepoints, wake, moved) {
+            let mut miss = match self.attempt(batch, turn, careful, wake, moved) {
                 Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
             self.ledger = Ledger::default();
             self.controls.forget();
-            if matches!(miss, Miss::Refused(_)) {
-                // The server has given the transaction up and waits to hear that we have, too.
-                let _ = self.roll_back();
+            if matches!(miss, Miss::Refused(_) | Miss::Alone | Miss::Unit)
+                && let Err(lost) = self.roll_back()
+            {
+                miss = lost;
             }
             match miss {
                 Miss::Alone => {
@@ -198,7 +199,7 @@ impl Committer {
                     continue;
                 }
                 Miss::Unit => {
-                    savepoints = true;
+                    careful = true;
                     continue;
                 }
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
@@ -264,7 +265,7 @@ impl Committer {
         &mut self,
         batch: &mut [Box<dyn Unit>],
         mut turn: Turn,
-        savepoints: bool,
+        careful: bool,
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<(), Miss> {
@@ -274,58 +275,48 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
         let now = self.common.clock.now();
-        let alone = batch.len() == 1;
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let mut tx = Tx {
+            conn,
+            now,
+            ledger: &mut self.ledger,
+            controls: &mut self.controls,
+            wake,
+            turn: &mut turn,
+            careful,
+        };
+        let together = !careful && store_together(&mut tx, batch).map_err(refused)?;
         for unit in batch.iter_mut() {
-            let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-            if savepoints {
-                conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
+            if together && unit.new_job().is_some() {
+                continue;
             }
-            let mark = self.ledger.mark();
-            let mut unit_wakes = false;
-            let mut tx = Tx {
-                conn,
-                now,
-                ledger: &mut self.ledger,
-                controls: &mut self.controls,
-                wake: &mut unit_wakes,
-                turn: &mut turn,
-            };
+            if careful {
+                tx.conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
+            }
+            let (mark, woken) = (tx.ledger.mark(), *tx.wake);
             let done = unit.run(&mut tx);
-            if turn == Turn::Asked {
-                self.roll_back()?;
+            if *tx.turn == Turn::Asked {
                 return Err(Miss::Alone);
             }
             if done {
-                *wake |= unit_wakes;
-                if savepoints {
-                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-                    conn.batch_execute("RELEASE unit").map_err(missed)?;
+                if careful {
+                    tx.conn.batch_execute("RELEASE unit").map_err(missed)?;
                 }
                 continue;
             }
             match unit.failure() {
-                Some(StoreError::Unavailable { reason, .. }) if *reason == LOST => {
-                    return Err(Miss::Lost(StoreError::unavailable(LOST)));
+                Some(StoreError::Unavailable { reason, .. })
+                    if [LOST, CONFLICT].contains(reason) =>
+                {
+                    return Err(refused(StoreError::unavailable(reason)));
                 }
-                Some(StoreError::Unavailable { reason, .. }) if *reason == CONFLICT => {
-                    self.roll_back()?;
-                    return Err(Miss::Refused(StoreError::unavailable(CONFLICT)));
-                }
-                _ if alone => {
-                    // Its outcome is its answer; nothing is to be kept.
-                    self.ledger = Ledger::default();
-                    self.controls.forget();
-                    return self.roll_back();
-                }
-                _ if !savepoints => {
-                    self.roll_back()?;
-                    return Err(Miss::Unit);
-                }
+                _ if !careful => return Err(Miss::Unit),
                 _ => {
-                    self.ledger.rewind(mark);
-                    self.controls.forget();
-                    let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-                    conn.batch_execute("ROLLBACK TO unit; RELEASE unit")
+                    tx.ledger.rewind(mark);
+                    tx.controls.forget();
+                    *tx.wake = woken;
+                    tx.conn
+                        .batch_execute("ROLLBACK TO unit; RELEASE unit")
                         .map_err(missed)?;
                 }
             }
@@ -378,7 +369,10 @@ fn no_connection() -> Miss {
 
 /// What an error of a statement of our own means.
 fn missed(error: diesel::result::Error) -> Miss {
-    let error = StoreError::from(error);
+    refused(StoreError::from(error))
+}
+
+fn refused(error: StoreError) -> Miss {
     if is(&error, LOST) {
         Miss::Lost(error)
     } else {

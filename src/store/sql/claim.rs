@@ -2,11 +2,12 @@
 //! Must not know: what a worker does with a job.
 
 use diesel::{
-    QueryableByName, RunQueryDsl,
+    Queryable, QueryableByName, RunQueryDsl,
     sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use super::{
     Document, Engine, Moment, RawJson, dialect,
     gates::Gates,
     held,
+    runs::Run,
     ties::{self, Ties},
     time::{micros, moment, span},
     tx::{Lane, Tx},
@@ -23,39 +25,43 @@ use crate::{
     store::{Claim, Claims, StoreError},
 };
 
-#[derive(QueryableByName)]
+/// In the order of the statement's columns.
+#[derive(Queryable)]
 struct Claimed {
-    #[diesel(sql_type = BigInt)]
     id: i64,
-    #[diesel(sql_type = Text)]
     job_type: String,
-    #[diesel(sql_type = Document)]
     payload: String,
-    #[diesel(sql_type = Integer)]
     priority: i32,
-    #[diesel(sql_type = BigInt)]
     rank: i64,
-    #[diesel(sql_type = Integer)]
     max_retries: i32,
-    #[diesel(sql_type = Integer)]
     retry_count: i32,
-    #[diesel(sql_type = Integer)]
     attempt: i32,
-    #[diesel(sql_type = BigInt)]
     timeout_ms: i64,
-    #[diesel(sql_type = Text)]
     schema_fingerprint: String,
-    #[diesel(sql_type = Moment)]
     scheduled_at: i64,
-    #[diesel(sql_type = BigInt)]
     lease_token: i64,
-    #[diesel(sql_type = Nullable<RawJson>)]
     checkpoint: Option<String>,
-    #[diesel(sql_type = Nullable<Moment>)]
     expires_at: Option<i64>,
-    #[diesel(embed)]
     ties: Ties,
 }
+
+type Columns = (
+    BigInt,
+    Text,
+    Document,
+    Integer,
+    BigInt,
+    Integer,
+    Integer,
+    Integer,
+    BigInt,
+    Text,
+    Moment,
+    BigInt,
+    Nullable<RawJson>,
+    Nullable<Moment>,
+    ties::Columns,
+);
 
 /// Jobs that one claim puts at gates, at most: bounds its time when many are in the way.
 const ASIDE: usize = 1_000;
@@ -88,7 +94,9 @@ impl Engine {
             reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
             policies: self.policies,
         };
-        self.write(Lane::Runs, move |tx| run(tx, &order)).await
+        let claimed = self.write(Lane::Runs, move |tx| run(tx, &order)).await?;
+        self.runs.begun(claimed.runs);
+        Ok(claimed.claims)
     }
 
     pub(in crate::store) async fn job_heartbeat(
@@ -101,17 +109,24 @@ impl Engine {
     }
 }
 
-fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
+/// What a claim came to, and what is to be remembered of it.
+#[derive(Default)]
+struct Taken {
+    claims: Claims,
+    runs: Vec<(i64, Run)>,
+}
+
+fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     let mut gates = Gates::of(tx, order.policies)?;
     if held::any_held(tx)? {
         tx.alone()?;
         open(tx, gates.as_mut(), order)?;
     }
-    let mut claims = Claims::default();
+    let mut taken = Taken::default();
     let mut aside = 0;
     for queue in &order.queues {
         loop {
-            let left = i64::try_from(order.limit - claims.jobs.len()).unwrap_or(i64::MAX);
+            let left = i64::try_from(order.limit - taken.claims.jobs.len()).unwrap_or(i64::MAX);
             let left = match gates.as_mut() {
                 Some(gates) if left > 0 => left.min(gates.queue(tx, queue)?),
                 _ => left,
@@ -120,14 +135,14 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
                 break;
             }
             let rows = take(tx, order, queue, left)?;
-            let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut claims.jobs)?;
+            let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut taken)?;
             if refused.is_empty() {
                 break;
             }
             put_aside(tx, &refused)?;
             aside += refused.len();
             if aside >= ASIDE {
-                claims.more = true;
+                taken.claims.more = true;
                 break;
             }
             // Who was let through at one gate and met another one leaves the place to the next.
@@ -137,9 +152,9 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Claims, StoreError> {
         }
     }
     if let Some(gates) = gates {
-        claims.ready_at = gates.close(tx)?.map(moment);
+        taken.claims.ready_at = gates.close(tx)?.map(moment);
     }
-    Ok(claims)
+    Ok(taken)
 }
 
 /// Lets through what may start, and what this worker can read.
@@ -175,8 +190,9 @@ fn take(
 ) -> Result<Vec<Claimed>, StoreError> {
     let now = micros(tx.now);
     let lease = (now, now.saturating_add(span(order.lease)));
-    let mut rows: Vec<Claimed> =
-        dialect::claim(lease, &order.worker, queue, limit).load(tx.conn)?;
+    let mut rows: Vec<Claimed> = dialect::claim(lease, &order.worker, queue, limit)
+        .placed::<Columns>()
+        .load(tx.conn)?;
     // RETURNING promises no order.
     rows.sort_unstable_by_key(|row| (row.rank, row.id));
     Ok(rows)
@@ -189,7 +205,7 @@ fn judge(
     queue: &str,
     rows: Vec<Claimed>,
     mut gates: Option<&mut Gates>,
-    kept: &mut Vec<ClaimedJob>,
+    taken: &mut Taken,
 ) -> Result<Vec<(i64, String)>, StoreError> {
     let mut keys: HashMap<(String, String), i64> = HashMap::new();
     if gates.is_some() {
@@ -200,6 +216,7 @@ fn judge(
         }
     }
     let mut refused = Vec::new();
+    let mut names = Names(queue.into(), order.worker.as_str().into(), Vec::new());
     for row in rows {
         let key = row.ties.concurrency_key.as_deref();
         let closed = if row.expires_at.is_some_and(|end| end <= micros(tx.now)) {
@@ -228,9 +245,34 @@ fn judge(
         if !row.ties.are_none() {
             ties::started(tx, row.id, &row.ties)?;
         }
-        kept.push(row.with(queue, tx.now));
+        if row.ties.are_none() {
+            let run = Run {
+                token: row.lease_token,
+                queue: Arc::clone(&names.0),
+                job_type: names.of(&row.job_type),
+                worker: Arc::clone(&names.1),
+                attempt: row.attempt,
+                started_at: micros(tx.now),
+            };
+            taken.runs.push((row.id, run));
+        }
+        taken.claims.jobs.push(row.with(queue, tx.now));
     }
     Ok(refused)
+}
+
+/// Queue, worker and job types of a claim: the same few texts for all of its runs.
+struct Names(Arc<str>, Arc<str>, Vec<Arc<str>>);
+
+impl Names {
+    fn of(&mut self, job_type: &str) -> Arc<str> {
+        let known = self.2.iter().find(|known| &***known == job_type).cloned();
+        known.unwrap_or_else(|| {
+            let new: Arc<str> = job_type.into();
+            self.2.push(Arc::clone(&new));
+            new
+        })
+    }
 }
 
 fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreError> {

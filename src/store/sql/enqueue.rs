@@ -10,20 +10,18 @@ use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use super::{
-    At, Doc, Engine,
+    Engine,
     claim::json,
-    controls, counts, dialect, held,
+    controls, counts, dialect,
     idempotency::once,
+    replace,
     statement::{Statement, statement},
-    time::{at, micros, moment, span},
+    time::{micros, moment, span},
     tx::{Lane, Tx},
     unique,
 };
 use crate::{
-    model::{
-        ControlKind, DryRun, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, OnConflict,
-        UniqueClaim,
-    },
+    model::{ControlKind, DryRun, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, UniqueClaim},
     store::{
         Done, Once, StoreError,
         schema::{job_dependencies, job_queue},
@@ -67,7 +65,7 @@ pub(in crate::store) fn insert(
     if let Some(claim) = &job.unique
         && let Some(holder) = unique::take(tx, claim)?
     {
-        return meet(tx, holder, claim.on_conflict, job, ageing);
+        return replace::meet(tx, holder, claim.on_conflict, job, ageing);
     }
     let blocked_by = i32::try_from(parents.len()).unwrap_or(i32::MAX);
     let job = write(tx, job, scheduled_at, blocked_by, ageing)?;
@@ -92,10 +90,82 @@ pub(in crate::store) fn insert_always(
 }
 
 /// When the job may run first, in microseconds.
-fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
+pub(in crate::store) fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
     let now = micros(tx.now);
     let delayed = job.delay.map(|delay| now.saturating_add(span(delay)));
     job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
+}
+
+/// Stores due jobs that nobody may refuse, by one statement, unless the depth of a queue is limited. Answers them in their
+/// order; `None`: each is to be stored for itself.
+pub(in crate::store) fn insert_many(
+    tx: &mut Tx<'_>,
+    jobs: &[&NewJob],
+    ageing: Duration,
+) -> Result<Option<Vec<Enqueued>>, StoreError> {
+    let controls = tx.controls.all(tx.conn)?;
+    if controls.iter().any(|it| it.limits.max_depth.is_some()) {
+        return Ok(None);
+    }
+    let now = micros(tx.now);
+    let rows: Vec<NewRow<'_>> = jobs
+        .iter()
+        .map(|job| {
+            let scheduled_at = start(tx, job);
+            NewRow {
+                job,
+                status: if scheduled_at > now {
+                    JobStatus::Scheduled
+                } else {
+                    JobStatus::Pending
+                },
+                rank: rank(scheduled_at, job.priority, ageing),
+                timeout_ms: i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX),
+                scheduled_at,
+                created_at: now,
+            }
+        })
+        .collect();
+    let ids = dialect::insert_jobs(tx.conn, &rows)?;
+    if ids.len() != rows.len() {
+        return Err(StoreError::internal("not all jobs were inserted"));
+    }
+    *tx.wake = true;
+    let stored = rows.iter().zip(ids).map(|(row, id)| {
+        let kind = (row.job.queue.as_ref(), row.job.job_type.as_ref());
+        tx.ledger.moved(id, kind, None, Some(row.status));
+        Enqueued {
+            outcome: EnqueueOutcome::Created,
+            job: Job {
+                status: row.status,
+                scheduled_at: moment(row.scheduled_at),
+                ..stored(row.job.clone(), id, tx.now)
+            },
+        }
+    });
+    Ok(Some(stored.collect()))
+}
+
+/// A job that is stored with others. Moments in microseconds.
+#[derive(Debug)]
+pub(in crate::store) struct NewRow<'a> {
+    pub(in crate::store) job: &'a NewJob,
+    pub(in crate::store) status: JobStatus,
+    pub(in crate::store) rank: i64,
+    pub(in crate::store) timeout_ms: i64,
+    pub(in crate::store) scheduled_at: i64,
+    pub(in crate::store) created_at: i64,
+}
+
+/// One that has nothing but what every job has.
+fn is_plain(job: &NewJob) -> bool {
+    job.expires_at.is_none()
+        && job.tags.is_empty()
+        && job.metadata.is_none()
+        && job.unique.is_none()
+        && job.concurrency_key.is_none()
+        && job.group_id.is_none()
+        && job.after.is_empty()
 }
 
 fn write(
@@ -112,13 +182,7 @@ fn write(
         JobStatus::Pending
     };
     // Most jobs have none of these: they are stored by a shorter statement.
-    let plain = job.expires_at.is_none()
-        && job.tags.is_empty()
-        && job.metadata.is_none()
-        && job.unique.is_none()
-        && job.concurrency_key.is_none()
-        && job.group_id.is_none()
-        && blocked_by == 0;
+    let plain = is_plain(job) && blocked_by == 0;
     let mut row = statement(if plain { INSERT } else { INSERT_WHOLE })
         .text(job.job_type.as_ref())
         .text(job.queue.as_ref())
@@ -269,82 +333,6 @@ fn wait_for(tx: &mut Tx<'_>, id: i64, parents: &[i64]) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The unique key is another job's.
-fn meet(
-    tx: &mut Tx<'_>,
-    holder: i64,
-    on_conflict: OnConflict,
-    new: &NewJob,
-    ageing: Duration,
-) -> Result<Enqueued, StoreError> {
-    let duplicate = StoreError::DuplicateJob { id: holder };
-    dialect::lock_job(tx.conn, holder)?;
-    let Some(job) = super::jobs::find(tx.conn, holder)? else {
-        return Err(duplicate);
-    };
-    match on_conflict {
-        OnConflict::Reject => Err(duplicate),
-        OnConflict::Return => Ok(Enqueued {
-            outcome: EnqueueOutcome::Existing,
-            job,
-        }),
-        OnConflict::Replace if job.status == JobStatus::Processing || job.status.has_ended() => {
-            Err(duplicate)
-        }
-        OnConflict::Replace => replace(tx, &job, new, ageing),
-    }
-}
-
-/// A waiting job gets another's payload, time and all that it was to be (debounce). Its number, its place in a group and
-/// what it waits for stay.
-fn replace(
-    tx: &mut Tx<'_>,
-    old: &Job,
-    new: &NewJob,
-    ageing: Duration,
-) -> Result<Enqueued, StoreError> {
-    let scheduled_at = start(tx, new);
-    let due = scheduled_at <= micros(tx.now) && old.blocked_by == 0;
-    let status = match old.status {
-        _ if due => JobStatus::Pending,
-        JobStatus::RetryPending => JobStatus::RetryPending,
-        _ => JobStatus::Scheduled,
-    };
-    let tags = (!new.tags.is_empty())
-        .then(|| json(&new.tags))
-        .transpose()?;
-    diesel::update(job_queue::table.find(old.id))
-        .set((
-            job_queue::payload.eq(Doc(new.payload.clone())),
-            job_queue::schema_fingerprint.eq(new.schema_fingerprint.as_ref()),
-            job_queue::status.eq(status.as_str()),
-            job_queue::priority.eq(new.priority),
-            job_queue::max_retries.eq(new.max_retries),
-            job_queue::scheduled_at.eq(At(scheduled_at)),
-            job_queue::rank.eq(rank(scheduled_at, new.priority, ageing)),
-            job_queue::expires_at.eq(new.expires_at.map(at)),
-            job_queue::tags.eq(tags.map(Doc)),
-            job_queue::metadata.eq(new.metadata.clone().map(Doc)),
-            job_queue::concurrency_key.eq(&new.concurrency_key),
-            job_queue::held_by.eq(None::<&str>),
-        ))
-        .execute(tx.conn)?;
-    if status != old.status {
-        let kind = (old.queue.as_str(), old.job_type.as_str());
-        tx.ledger
-            .moved(old.id, kind, Some(old.status), Some(status));
-    }
-    if let Some(key) = &old.concurrency_key {
-        held::let_through(tx, &held::key_gate(&old.job_type, key), 1)?;
-    }
-    *tx.wake = true;
-    let job = super::jobs::find(tx.conn, old.id)?.ok_or(StoreError::NotFound)?;
-    Ok(Enqueued {
-        outcome: EnqueueOutcome::Replaced,
-        job,
-    })
-}
-
 /// Runs an INSERT of one row that no conflict keeps out. Answers its `id`.
 pub(in crate::store) fn inserted(tx: &mut Tx<'_>, row: Statement) -> Result<i64, StoreError> {
     let id = dialect::insert(tx.conn, row)?;
@@ -363,6 +351,9 @@ fn lane(job: &NewJob, keyed: bool) -> Lane {
 impl Engine {
     pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let ageing = self.ageing;
+        if is_plain(&job) {
+            return self.lane(Lane::New).enqueue(job, ageing).await;
+        }
         let lane = lane(&job, false);
         self.write(lane, move |tx| insert(tx, &job, ageing)).await
     }

@@ -43,7 +43,7 @@ impl Engine {
         &self,
         id: i64,
     ) -> Result<Option<JobStatus>, StoreError> {
-        self.read(move |conn| {
+        self.look_up(move |conn| {
             let status: Option<String> = job_queue::table
                 .find(id)
                 .select(job_queue::status)

@@ -123,7 +123,7 @@ pub(in crate::store) fn status(text: &str) -> Result<JobStatus, StoreError> {
 
 impl Engine {
     pub(in crate::store) async fn job_get(&self, id: i64) -> Result<Option<Job>, StoreError> {
-        self.read(move |conn| find(conn, id)).await
+        self.look_up(move |conn| find(conn, id)).await
     }
 
     /// Newest first. A filter on few jobs among many walks over the many: for people, not for hot paths.

@@ -11,6 +11,7 @@ use diesel::{
 use super::{
     Engine, Many, Moment, dialect,
     enqueue::rank,
+    runs,
     statement::statement,
     ties::{self, Ties},
     time::{micros, span},
@@ -120,6 +121,14 @@ impl Engine {
         settlements: Vec<(i64, LeaseToken, Settlement)>,
     ) -> Result<Vec<Settled>, StoreError> {
         let ageing = self.ageing;
+        if let Some(runs) = self.runs.completed(&settlements) {
+            let completed = self.write(Lane::Runs, move |tx| runs::complete(tx, &runs));
+            match completed.await {
+                // Something is not as it was: each is looked up.
+                Err(StoreError::StaleLease) => {}
+                done => return done,
+            }
+        }
         self.write(Lane::Runs, move |tx| run(tx, &settlements, ageing))
             .await
     }

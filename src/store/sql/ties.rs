@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl, sql_types,
+    ExpressionMethods, OptionalExtension, QueryDsl, Queryable, QueryableByName, RunQueryDsl,
+    sql_types,
 };
 
 use super::{
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// A job's ties to others, as its row has them.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(Debug, Clone, Queryable, QueryableByName)]
 pub(in crate::store) struct Ties {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     pub(in crate::store) unique_key: Option<String>,
@@ -36,6 +37,15 @@ pub(in crate::store) struct Ties {
     #[diesel(sql_type = sql_types::Bool)]
     pub(in crate::store) has_dependents: bool,
 }
+
+/// The same by their places.
+pub(in crate::store) type Columns = (
+    sql_types::Nullable<sql_types::Text>,
+    sql_types::Nullable<sql_types::Text>,
+    sql_types::Nullable<sql_types::Text>,
+    sql_types::Nullable<sql_types::BigInt>,
+    sql_types::Bool,
+);
 
 /// Columns of [`Ties`].
 macro_rules! ties {

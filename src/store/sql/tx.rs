@@ -30,6 +30,9 @@ pub(in crate::store) struct Tx<'a> {
     pub(in crate::store) wake: &'a mut bool,
     /// How the transaction stands to others.
     pub(in crate::store) turn: &'a mut Turn,
+    /// Whether the unit has a savepoint of its own. At first none has: when one fails, the transaction is begun again, and
+    /// then each has. So what seldom fails costs no savepoint.
+    pub(in crate::store) careful: bool,
 }
 
 /// Whether others decide at the same time.

@@ -102,7 +102,7 @@ impl Engine {
     }
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
-        self.read(move |conn| {
+        self.look_up(move |conn| {
             let row = users::table
                 .find(id)
                 .select(UserRow::as_select())
@@ -269,7 +269,7 @@ fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
     })
 }
 
-/// What fails to enqueue is undone, and nothing else: the user stays, and the reconciler owes the job. An error only when
+/// What fails to enqueue is undone, when the transaction is begun again with savepoints, and nothing else: the user stays, and the reconciler owes the job. An error only when
 /// it cannot be undone, because the whole transaction is gone (a full disk): then there is no user either.
 fn enqueue(
     tx: &mut Tx<'_>,
@@ -277,6 +277,9 @@ fn enqueue(
     ageing: Duration,
     log: &Logger,
 ) -> Result<Option<i64>, StoreError> {
+    if !tx.careful {
+        return insert(tx, &job, ageing).map(|enqueued| Some(enqueued.job.id));
+    }
     statement("SAVEPOINT job").execute(tx.conn)?;
     let mark = tx.ledger.mark();
     let job_id = match insert(tx, &job, ageing) {

@@ -34,9 +34,11 @@ impl Sqlite {
         .await
     }
 
-    /// Whether the whole file is sound; what is not, in SQLite's words. Reads all of it.
-    pub(in crate::store) async fn quick_check(&self) -> Result<Option<String>, StoreError> {
-        self.read(connection::quick_check).await
+    /// What is not sound in the file, each a sentence. Reads all of it.
+    pub(in crate::store) async fn findings(&self) -> Result<Vec<String>, StoreError> {
+        let fault = self.read(connection::quick_check).await?;
+        let sentence = |fault| format!("the database file is damaged: {fault}");
+        Ok(fault.map(sentence).into_iter().collect())
     }
 }
 

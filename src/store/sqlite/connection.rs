@@ -33,13 +33,13 @@ const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The file that a URL names: `users.db`, `sqlite:users.db`, `sqlite://users.db`, `sqlite:///var/lib/users.db`.
-pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
+pub(in crate::store) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
     if let Some((scheme, _)) = url
         .split_once("://")
         .filter(|(scheme, _)| *scheme != "sqlite")
     {
         return Err(StoreError::unusable(format!(
-            "this build keeps its data in SQLite: {scheme}:// is not supported; give a file, such as users.db"
+            "{scheme}:// is not supported: give a file, such as users.db, or postgres://user@host/database"
         )));
     }
     let path = url

@@ -3,10 +3,9 @@
 //! Must not know: why a statement is run.
 
 use diesel::{
-    QueryResult, RunQueryDsl,
+    QueryResult, QueryableByName, RunQueryDsl,
     dsl::sql,
     query_builder::AstPass,
-    select,
     sql_types::{BigInt, Bool, Text},
     sqlite::SqliteConnection,
 };
@@ -14,8 +13,10 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use serde::Serialize;
 
 use super::sql::{
+    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
+    runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
 };
@@ -116,11 +117,16 @@ pub(in crate::store) fn snapshot(_conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
 /// A number that differs from the one before when others may have changed the orders since.
 pub(in crate::store) fn orders_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
-    sql::<BigInt>("PRAGMA data_version")
-        .get_result(conn)
-        .map(Some)
+    let version: Version = statement("PRAGMA data_version").get_result(conn)?;
+    Ok(Some(version.data_version))
 }
 
 /// Runs an INSERT of one row into a table with an `id`. Answers it, or `None` when a conflict kept the row out.
@@ -128,8 +134,54 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
     if row.execute(conn)? == 0 {
         return Ok(None);
     }
-    let id = select(sql::<BigInt>("last_insert_rowid()")).get_result(conn)?;
-    Ok(Some(id))
+    last_id(conn).map(Some)
+}
+
+/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order.
+pub(in crate::store) fn insert_jobs(
+    conn: &mut Conn,
+    rows: &[NewRow<'_>],
+) -> Result<Vec<i64>, StoreError> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let job = row.job;
+            (
+                &job.job_type,
+                &job.queue,
+                &job.payload,
+                row.status.as_str(),
+                job.priority,
+                row.rank,
+                job.max_retries,
+                row.timeout_ms,
+                &job.schema_fingerprint,
+                row.scheduled_at,
+                row.created_at,
+            )
+        })
+        .collect();
+    let many = statement(
+        "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+         schema_fingerprint, scheduled_at, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
+         value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM json_each(?)",
+    );
+    many.many(Many::of(&values)?).execute(conn)?;
+    // One statement of the one writer: its numbers follow each other.
+    let last = last_id(conn)?;
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    Ok((last - count + 1..=last).collect())
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+fn last_id(conn: &mut Conn) -> QueryResult<i64> {
+    let last: Id = statement("SELECT last_insert_rowid() AS id").get_result(conn)?;
+    Ok(last.id)
 }
 
 /// The statement of the claim, for the test that asks for its plan.
@@ -179,6 +231,21 @@ pub(in crate::store) fn heartbeat(
     leases: &[(i64, i64)],
 ) -> Result<Statement, StoreError> {
     Ok(statement(HEARTBEAT).at(until).many(Many::of(&leases)?))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
+     result = ended.value ->> 2, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0 \
+     AND job_queue.lease_token = ended.value ->> 1 AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
+
+/// Completes runs that are as they are known. Answers how many were.
+pub(in crate::store) fn complete(now: i64, runs: &[Completed]) -> Result<Statement, StoreError> {
+    let rows: Vec<_> = runs
+        .iter()
+        .map(|one| (one.id, one.run.token, &one.result))
+        .collect();
+    Ok(statement(COMPLETE).at(now).many(Many::of(&rows)?))
 }
 
 /// For the test that asks for its plan.

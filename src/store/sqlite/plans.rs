@@ -29,7 +29,8 @@ fn plan(conn: &mut SqliteConnection, query: &str) -> String {
 }
 
 /// Statements that name their jobs.
-const BY_ID: [&str; 8] = [
+const BY_ID: [&str; 9] = [
+    dialect::COMPLETE,
     dialect::HEARTBEAT,
     settle::NAMED,
     reports::REPORT,

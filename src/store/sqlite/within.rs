@@ -44,6 +44,7 @@ pub fn enqueue_in(
             controls: &mut controls,
             wake: &mut wake,
             turn: &mut Turn::Alone,
+            careful: true,
         };
         let enqueued = insert(&mut tx, &job, StoreConfig::AGEING)?;
         ledger.flush(conn, micros(now))?;

@@ -6,19 +6,23 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use diesel::{connection::SimpleConnection, sqlite::SqliteConnection};
+use diesel::{RunQueryDsl, connection::SimpleConnection, sqlite::SqliteConnection};
 use slog::{Logger, error};
 
 use super::sql::{
     controls::Controls,
     ledger::Ledger,
+    statement::statement,
     tx::{Turn, Tx},
-    unit::{BATCH, Failure, Unit, Units, Waiting},
+    unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
 };
 use crate::{
     clock::Clock,
     store::{StoreError, time::micros, wake::Wake},
 };
+
+/// Batches with a savepoint for each unit after one of them failed: failures seldom come alone.
+const CAREFUL: u8 = 16;
 
 /// The way to the writer's thread. The thread ends when the last of it is dropped.
 pub(super) type Writer = Units;
@@ -38,6 +42,7 @@ pub(super) fn start(
         log: log.clone(),
         ledger: Ledger::default(),
         controls: Controls::default(),
+        careful: 0,
     };
     let thread = thread::Builder::new()
         .name("lockstep-writer".to_owned())
@@ -54,6 +59,8 @@ struct Committer {
     log: Logger,
     ledger: Ledger,
     controls: Controls,
+    /// Batches to come whose units have a savepoint each.
+    careful: u8,
 }
 
 impl Committer {
@@ -73,13 +80,18 @@ impl Committer {
     /// One transaction for the whole batch: all of it is durable before the first caller is answered.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
         let (mut wake, mut moved) = (false, false);
-        let committed = self.transaction(batch, &mut wake, &mut moved);
+        let mut committed = self.transaction(batch, &mut wake, &mut moved);
+        if matches!(committed, Ok(false)) {
+            // A unit failed: again, with a savepoint for each, and for some time to come.
+            self.roll_back();
+            self.careful = CAREFUL;
+            (wake, moved) = (false, false);
+            committed = self.transaction(batch, &mut wake, &mut moved);
+        }
+        self.careful = self.careful.saturating_sub(1);
         if let Err(error) = &committed {
-            self.ledger = Ledger::default();
-            self.controls.forget();
             error!(self.log, "commit failed"; "units" => batch.len(), "error" => %error);
-            // Also when BEGIN failed and there is nothing to roll back.
-            let _ = self.conn.batch_execute("ROLLBACK");
+            self.roll_back();
         } else {
             if wake {
                 self.wake.committed();
@@ -97,39 +109,65 @@ impl Committer {
         }
     }
 
+    fn roll_back(&mut self) {
+        self.ledger = Ledger::default();
+        self.controls.forget();
+        // Also when BEGIN failed and there is nothing to roll back.
+        let _ = self.conn.batch_execute("ROLLBACK");
+    }
+
+    /// False, and nothing is committed, when a unit failed that has no savepoint.
     fn transaction(
         &mut self,
         batch: &mut [Box<dyn Unit>],
         wake: &mut bool,
         moved: &mut bool,
-    ) -> Result<(), diesel::result::Error> {
+    ) -> Result<bool, diesel::result::Error> {
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
         self.controls.refresh(&mut self.conn)?;
         let now = self.clock.now();
+        let careful = self.careful > 0;
+        let mut tx = Tx {
+            conn: &mut self.conn,
+            now,
+            ledger: &mut self.ledger,
+            controls: &mut self.controls,
+            wake,
+            turn: &mut Turn::Alone,
+            careful,
+        };
+        let Ok(together) = (if careful {
+            Ok(false)
+        } else {
+            store_together(&mut tx, batch)
+        }) else {
+            return Ok(false);
+        };
         for unit in batch.iter_mut() {
-            self.conn.batch_execute("SAVEPOINT unit")?;
-            let mark = self.ledger.mark();
-            let mut unit_wakes = false;
-            let mut tx = Tx {
-                conn: &mut self.conn,
-                now,
-                ledger: &mut self.ledger,
-                controls: &mut self.controls,
-                wake: &mut unit_wakes,
-                turn: &mut Turn::Alone,
-            };
+            if together && unit.new_job().is_some() {
+                continue;
+            }
+            if careful {
+                statement("SAVEPOINT unit").execute(tx.conn)?;
+            }
+            let (mark, woken) = (tx.ledger.mark(), *tx.wake);
             if unit.run(&mut tx) {
-                self.conn.batch_execute("RELEASE unit")?;
-                *wake |= unit_wakes;
+                if careful {
+                    statement("RELEASE unit").execute(tx.conn)?;
+                }
+            } else if careful {
+                tx.ledger.rewind(mark);
+                tx.controls.forget();
+                *tx.wake = woken;
+                tx.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
             } else {
-                self.ledger.rewind(mark);
-                self.controls.forget();
-                self.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
+                return Ok(false);
             }
         }
         *moved = !self.ledger.is_empty();
         self.ledger.flush(&mut self.conn, micros(now))?;
-        self.conn.batch_execute("COMMIT")
+        self.conn.batch_execute("COMMIT")?;
+        Ok(true)
     }
 }
 

@@ -165,5 +165,5 @@ fn two_workers_share_a_database_and_every_job_keeps_its_own_result() {
 fn a_mail_configuration_that_cannot_work_is_told_at_the_start() {
     let home = Home::new();
     home.write("outbox", "a file where the folder should be");
-    home.run(&["worker"]).expect(78).saying("OUTBOX_DIR");
+    home.run(&["worker"]).expect(2).saying("OUTBOX_DIR");
 }

@@ -117,7 +117,7 @@ async fn a_backup_holds_what_was_acknowledged_and_overwrites_nothing() {
         copy.user_get(1).await.unwrap().unwrap().email,
         "Ada@Example.com"
     );
-    assert_eq!(copy.quick_check().await.unwrap(), None);
+    assert_eq!(copy.findings().await.unwrap(), [] as [String; 0]);
     copy.close().await;
     assert_eq!(
         fs::read_dir(folder.path())
