@@ -7,6 +7,7 @@
 mod api; // HTTP behaviour, by raw requests and by the generated client
 mod architecture; // the house rules that a machine can check
 mod cli; // the binary as a user runs it
+mod cluster; // several processes on one PostgreSQL: killed, cut off, restarted
 mod codegen; // golden outputs and refusals of the generator
 mod config; // layers, messages, refusals
 mod contract; // emitted document ≡ openapi.yaml; every operation called; examples valid

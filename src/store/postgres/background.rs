@@ -2,9 +2,10 @@
 //! them, and how far the server's clock is from ours.
 //! Must not know: what is committed.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use futures::StreamExt;
+use rand::Rng;
 use slog::{Logger, debug, warn};
 use tokio::{
     sync::Notify,
@@ -24,8 +25,8 @@ const WATCHED: Duration = Duration::from_millis(50);
 const SETTLING: Duration = Duration::from_millis(2);
 /// Between two looks at the server's clock.
 const CLOCK: Duration = Duration::from_secs(30);
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Between two tries to connect, at random: not everybody at once.
+const PAUSES: Range<Duration> = Duration::from_millis(200)..Duration::from_millis(600);
 const CHANNEL: &str = "lockstep";
 
 /// Aborts its tasks when it is dropped.
@@ -101,9 +102,7 @@ async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logg
                 warned = true;
             }
         }
-        sleep(PAUSE).await;
-        // Hints may have been missed meanwhile.
-        wake.hint();
+        sleep(rand::rng().random_range(PAUSES)).await;
     }
 }
 
@@ -121,6 +120,8 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
         .drive(client.batch_execute(&listen))
         .await
         .map_err(lost)?;
+    // Those that were sent before are missed.
+    wake.hint();
     let tell = format!("NOTIFY {CHANNEL}");
     let mut next = Instant::now();
     loop {

@@ -42,10 +42,11 @@ impl Settings {
         Some(sql + &durable(true))
     }
 
-    /// In ms. A client that is gone keeps its locks for as long as its transaction is left open.
+    /// In ms. A client that is cut off in a transaction keeps its locks for as long as that is left open: less than others
+    /// wait for them.
     fn timeouts(&self) -> [(&'static str, u32); 3] {
         [
-            ("idle_in_transaction_session_timeout", 10_000),
+            ("idle_in_transaction_session_timeout", 4_000),
             ("statement_timeout", self.statement_timeout),
             ("lock_timeout", self.lock_timeout),
         ]

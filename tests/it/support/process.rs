@@ -35,13 +35,29 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut asked: impl 
 pub(crate) struct Home {
     folder: tempfile::TempDir,
     place: Place,
+    /// The database goes with the test.
+    own: bool,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::new(folder.path(), "users.db");
-        Self { folder, place }
+        Self::with(folder, place, true)
+    }
+
+    /// On PostgreSQL, whatever the other tests run on.
+    pub(crate) fn on_postgres() -> Self {
+        Self::with(tempfile::tempdir().unwrap(), Place::new_postgres(), true)
+    }
+
+    /// On a database that somebody else sees to.
+    pub(crate) fn at(place: Place) -> Self {
+        Self::with(tempfile::tempdir().unwrap(), place, false)
+    }
+
+    fn with(folder: tempfile::TempDir, place: Place, own: bool) -> Self {
+        Self { folder, place, own }
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -99,7 +115,9 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        self.place.remove();
+        if self.own {
+            self.place.remove();
+        }
     }
 }
 
