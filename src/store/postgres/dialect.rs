@@ -401,9 +401,11 @@ pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT \
 
 /// Jobs with one of these numbers.
 #[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
-pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
+pub(in crate::store) fn with_ids(ids: &[i64]) -> Result<Condition, StoreError> {
     let among = sql::<Bool>("job_queue.id = ANY(");
-    Ok(Box::new(among.bind::<Array<BigInt>, _>(ids).sql(")")))
+    Ok(Box::new(
+        among.bind::<Array<BigInt>, _>(ids.to_vec()).sql(")"),
+    ))
 }
 
 /// Jobs with a tag.

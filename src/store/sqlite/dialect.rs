@@ -353,8 +353,8 @@ pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT create
      count(*) AS users FROM users GROUP BY 1 ORDER BY 1 DESC LIMIT ?) ORDER BY day";
 
 /// Jobs with one of these numbers.
-pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
-    let Many(ids) = Many::ids(&ids)?;
+pub(in crate::store) fn with_ids(ids: &[i64]) -> Result<Condition, StoreError> {
+    let Many(ids) = Many::ids(ids)?;
     let among = sql::<Bool>("job_queue.id IN (SELECT value FROM json_each(");
     Ok(Box::new(among.bind::<Text, _>(ids).sql("))")))
 }
