@@ -377,15 +377,15 @@ pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_e
 
 /// The first number that a transaction under way may still use. Where events wait for one, only transactions in this
 /// database count, as long as nobody's are hidden from this role: others write no events here. Their numbers have 32 bits.
-const IN_ORDER: &str = "WITH ends AS (SELECT pg_snapshot_xmin(now)::text::bigint AS xmin, \
-     pg_snapshot_xmax(now)::text::bigint AS xmax FROM pg_current_snapshot() AS now), \
+const IN_ORDER: &str = "WITH ends AS (SELECT pg_snapshot_xmin(now)::text::bigint AS low, \
+     pg_snapshot_xmax(now)::text::bigint AS high FROM pg_current_snapshot() AS now), \
      sessions AS (SELECT backend_xid, query FROM pg_stat_activity \
      WHERE datname = current_database() AND usesysid IS NOT NULL) \
-     SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM job_events WHERE id >= xmin) \
-     OR EXISTS (SELECT 1 FROM sessions WHERE query = '<insufficient privilege>') THEN xmin \
-     ELSE (SELECT coalesce(min(xmax - (((xmax - backend_xid::text::bigint + 2147483648) % 4294967296 + 4294967296) \
-     % 4294967296 - 2147483648)), xmax) FROM (SELECT backend_xid FROM sessions WHERE backend_xid IS NOT NULL \
-     UNION ALL SELECT xmax::text::xid) AS under_way) END AS id FROM ends";
+     SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM job_events WHERE id >= low) \
+     OR EXISTS (SELECT 1 FROM sessions WHERE query = '<insufficient privilege>') THEN low \
+     ELSE (SELECT coalesce(min(high - (((high - backend_xid::text::bigint + 2147483648) % 4294967296 + 4294967296) \
+     % 4294967296 - 2147483648)), high) FROM (SELECT backend_xid FROM sessions WHERE backend_xid IS NOT NULL \
+     UNION ALL SELECT high::text::xid) AS under_way) END AS id FROM ends";
 
 /// Before a snapshot is taken: whatever it shows of commits below this number is in its place, and nothing comes before it
 /// any more.

@@ -341,7 +341,10 @@ pub(in crate::store) fn trimmed(_conn: &mut Conn, _last: i64) -> QueryResult<()>
 }
 
 /// Commits are numbered in their order: nothing comes before one that is seen.
-#[expect(clippy::unnecessary_wraps, reason = "the other engine asks the database")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other engine asks the database"
+)]
 pub(in crate::store) fn events_in_order(_conn: &mut Conn) -> QueryResult<i64> {
     Ok(i64::MAX)
 }
