@@ -61,8 +61,9 @@ impl Database {
         static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         let empty = EMPTY.get_or_init(|| async {
             let database = Self::new().await;
+            let file = database.place().file();
             database.store.close().await;
-            std::fs::read(database.place().file()).unwrap()
+            std::fs::read(file).unwrap()
         });
         // In memory where there is such a place: it is the steps that are tested here, not the disk.
         let memory = Path::new("/dev/shm");

@@ -192,11 +192,22 @@ impl Place {
         }
     }
 
-    /// What remains on the server is removed.
+    /// What remains on the server is removed. Nobody waits for it: the server does so only when each of its connections
+    /// has logged in, and one of them may belong to the runtime that would wait.
     pub(crate) fn remove(&self) {
         if let Self::Url(url) = self {
             let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
-            admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let server = url.replace(&format!("/{name}?"), "/postgres?");
+            thread::spawn(move || {
+                runtime().block_on(async {
+                    if let Ok((client, connection)) = tokio_postgres::connect(&server, NoTls).await
+                    {
+                        tokio::spawn(connection);
+                        let _ = client.batch_execute(&drop).await;
+                    }
+                });
+            });
         }
     }
 }
