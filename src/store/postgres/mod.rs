@@ -9,9 +9,11 @@ mod connect;
 mod dialect;
 mod doctor;
 mod leaders;
+pub(super) mod limit;
 mod open;
 mod parameters;
 mod passfile;
+pub(super) mod place;
 mod session;
 mod settings;
 #[path = "../sql/mod.rs"]
