@@ -114,8 +114,8 @@ impl Child {
             });
         }
         let mut input = process.stdin.take();
-        let text = serde_json::to_string(task)
-            .map_err(|error| BenchError::Wrong(error.to_string()))?;
+        let text =
+            serde_json::to_string(task).map_err(|error| BenchError::Wrong(error.to_string()))?;
         if let Some(input) = &mut input {
             writeln!(input, "{text}").map_err(broken)?;
         }

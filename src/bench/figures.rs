@@ -145,7 +145,11 @@ impl Figure {
 
     /// Of durations, in milliseconds.
     pub(super) fn millis(times: impl Iterator<Item = Duration>) -> Self {
-        Self::of(times.map(|time| round(time.as_secs_f64() * 1e3, 1e3)).collect())
+        Self::of(
+            times
+                .map(|time| round(time.as_secs_f64() * 1e3, 1e3))
+                .collect(),
+        )
     }
 
     /// Of a value per run.
@@ -162,7 +166,9 @@ impl Figure {
     /// This one in parts of another, run by run.
     pub(super) fn over(&self, other: &Self) -> Ratio {
         let pairs = self.runs.iter().zip(&other.runs);
-        let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs.max(1e-9)).collect();
+        let ratios: Vec<f64> = pairs
+            .map(|(ours, theirs)| ours / theirs.max(1e-9))
+            .collect();
         let Ratio { median, min, max } = spread(&ratios);
         Ratio {
             median: round(median, 1e3),

@@ -76,14 +76,23 @@ pub(super) async fn measure(
             };
             // Users are told apart by it.
             let series = format!("{connections}-{run}");
-            let loaded = load(ours.address()).run(request.of(GET_OURS, &series)).await?;
-            let bared = load(bare.address()).run(request.of(GET_BARE, &series)).await?;
+            let loaded = load(ours.address())
+                .run(request.of(GET_OURS, &series))
+                .await?;
+            let bared = load(bare.address())
+                .run(request.of(GET_BARE, &series))
+                .await?;
             if run >= plan.settings.warm_up {
                 times.ours.push(loaded);
                 times.limit.push(bared);
             }
         }
-        lines.push(line(request, connections, requests.max(connections), &times));
+        lines.push(line(
+            request,
+            connections,
+            requests.max(connections),
+            &times,
+        ));
     }
     ours.stop().await;
     bare.stop().await?;
@@ -139,7 +148,10 @@ fn line(request: Request, connections: usize, requests: usize, times: &Times) ->
     };
     let (ours, limit) = (rate(&times.ours), rate(&times.limit));
     let latency = |loaded: &[Loaded]| {
-        let runs: Vec<_> = loaded.iter().map(|loaded| loaded.latencies.clone()).collect();
+        let runs: Vec<_> = loaded
+            .iter()
+            .map(|loaded| loaded.latencies.clone())
+            .collect();
         Latency::new(&runs)
     };
     let (latencies, limit_latencies) = (latency(&times.ours), latency(&times.limit));

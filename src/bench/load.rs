@@ -86,8 +86,7 @@ impl Load {
         let began = Instant::now();
         let mut latencies = Vec::with_capacity(self.requests);
         while let Some(ended) = running.join_next().await {
-            latencies
-                .extend(ended.map_err(|error| BenchError::Wrong(error.to_string()))??);
+            latencies.extend(ended.map_err(|error| BenchError::Wrong(error.to_string()))??);
         }
         let time = began.elapsed();
         latencies.sort_unstable();
@@ -168,7 +167,8 @@ fn head(received: &[u8]) -> Result<Option<(u16, usize)>, BenchError> {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let odd = || BenchError::Wrong("an answer is not HTTP as the load generator knows it".to_owned());
+    let odd =
+        || BenchError::Wrong("an answer is not HTTP as the load generator knows it".to_owned());
     let head = std::str::from_utf8(&received[..end]).map_err(|_| odd())?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok());

@@ -103,7 +103,9 @@ pub(super) fn possible() -> Result<(), BenchError> {
 }
 
 fn open_files(limits: &str) -> Option<u64> {
-    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))?;
     match line.split_whitespace().nth(3)? {
         "unlimited" => Some(u64::MAX),
         number => number.parse().ok(),
@@ -123,7 +125,7 @@ impl Server {
         fs::create_dir(&home).map_err(wrong)?;
         let ready = home.join("ready");
         let process = program()?
-            .args(["serve", "--port", "0", "--log-level", "warning"])
+            .args(["serve", "--port", "0", "--log-level", "error"])
             .args(["--database-url", "memory.db", "--ready-file", "ready"])
             .current_dir(&home)
             .stdin(Stdio::null())
@@ -263,9 +265,13 @@ mod tests {
 
     #[test]
     fn the_kernels_files_are_read() {
-        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024  4096  files\n";
+        let limits =
+            "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024  4096  files\n";
         assert_eq!(open_files(limits), Some(1_024));
-        is(kilobytes("VmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", NOW), 1_024.0);
+        is(
+            kilobytes("VmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", NOW),
+            1_024.0,
+        );
         let stat = "1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 17 25 0 0 20";
         is(used(stat), 42.0);
     }

@@ -30,9 +30,7 @@ mod workload;
 pub use child::run as run_child;
 pub use error::BenchError;
 pub use feature::Feature;
-pub use figures::{
-    Figure, HttpLine, Latency, Line, MemoryLine, PickupLine, Ratio, Report,
-};
+pub use figures::{Figure, HttpLine, Latency, Line, MemoryLine, PickupLine, Ratio, Report};
 pub use folder::Folder;
 pub use machine::Machine;
 pub use measure::run;

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
-    model::{ControlKind, ControlLimits, JobStatus, LeaseToken, NewItem, NewJob, Settled, Settlement},
+    model::{
+        ControlKind, ControlLimits, JobStatus, LeaseToken, NewItem, NewJob, Settled, Settlement,
+    },
     store::{
         Claim, Store, StoreConfig,
         bench::{self, LEASE},
@@ -200,11 +202,7 @@ impl Ours {
         expect("settled", accepted.count(), claimed.len())
     }
 
-    async fn restore(
-        &self,
-        done: impl Iterator<Item = i64>,
-        undo: Undo,
-    ) -> Result<(), BenchError> {
+    async fn restore(&self, done: impl Iterator<Item = i64>, undo: Undo) -> Result<(), BenchError> {
         for ids in undo.of_the_filling(done).chunks(CHUNK) {
             let (ids, status) = (ids.to_vec(), JobStatus::Completed);
             bench::undo_runs(&self.store, &self.job, ids, status, undo.later).await?;

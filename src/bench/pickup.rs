@@ -126,8 +126,7 @@ impl Workers {
             // Nobody listens any more: it is about to end.
             let _ = told.send(now());
         };
-        let handle =
-            worker::start(store, SLOTS, log, tell).map_err(worker::cannot_start)?;
+        let handle = worker::start(store, SLOTS, log, tell).map_err(worker::cannot_start)?;
         Ok(Self::Here { handle, begun })
     }
 
@@ -170,9 +169,8 @@ impl Workers {
             let answered = now();
             let begun = self.begun().await?;
             // The clock may have been set: at once, then.
-            let since = |then: i64| {
-                Duration::from_nanos(u64::try_from(begun - then).unwrap_or_default())
-            };
+            let since =
+                |then: i64| Duration::from_nanos(u64::try_from(begun - then).unwrap_or_default());
             from_call.push(since(called));
             from_answer.push(since(answered));
         }

@@ -16,7 +16,9 @@ use crate::{
     clock::SystemClock,
     metrics::Metrics,
     model::JobPolicy,
-    queue::{JobContext, JobError, JobType, Processor, Registry, Runner, RunnerConfig, RunnerHandle},
+    queue::{
+        JobContext, JobError, JobType, Processor, Registry, Runner, RunnerConfig, RunnerHandle,
+    },
     store::Store,
 };
 

@@ -236,9 +236,13 @@ impl Arguments {
                 | Command::Config { form, .. }
                 | Command::Health { form, .. },
             ) => form.output,
-            None | Some(Command::Serve(_) | Command::Worker(_) | Command::Completions { .. }) => {
-                Format::Table
-            }
+            None
+            | Some(
+                Command::Serve(_)
+                | Command::Worker(_)
+                | Command::BenchChild
+                | Command::Completions { .. },
+            ) => Format::Table,
         }
     }
 }

@@ -22,7 +22,7 @@ const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, p
      $7, $8, now(), now())";
 const BULK: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
      schema_fingerprint, scheduled_at, created_at) SELECT job_type, queue, CAST(payload AS jsonb), 'pending', priority, \
-     rank, $6, $7, $8, now(), now() FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS text[]), \
+     rank, CAST($6 AS integer), CAST($7 AS bigint), CAST($8 AS text), now(), now() FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS text[]), \
      CAST($4 AS integer[]), CAST($5 AS bigint[])) AS jobs (job_type, queue, payload, priority, rank)";
 const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = now(), \
      lease_token = CAST(random() * 9e15 AS bigint), lease_until = now() + interval '1 hour', worker = 'bench' \
@@ -154,8 +154,7 @@ impl Connection {
         let values: [&(dyn ToSql + Sync); 2] = [&self.job.queue, &limit];
         let rows = self.client.query(&self.statements.claim, &values);
         let rows = self.driver.drive(rows).await;
-        let rows =
-            rows.map_err(|error| classify(error, &self.settings, &self.settings.name()))?;
+        let rows = rows.map_err(|error| classify(error, &self.settings, &self.settings.name()))?;
         let lease = |row: &tokio_postgres::Row| {
             let _: (String, String) = (row.get(2), row.get(3));
             (row.get(0), row.get(1))

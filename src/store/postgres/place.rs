@@ -26,14 +26,16 @@ const DAY: Duration = Duration::from_hours(24);
 /// As on SQLite: ready jobs have been due for less than an hour, a microsecond apart, oldest first by id.
 const FILL: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
      schema_fingerprint, scheduled_at, created_at, attempt, started_at, completed_at, worker) \
-     SELECT $1, $2, CAST(CAST($3 AS text) AS jsonb), status, $4, at, $5, $6, $7, moment, moment, \
+     SELECT CAST($1 AS text), CAST($2 AS text), CAST(CAST($3 AS text) AS jsonb), status, CAST($4 AS integer), at, \
+     CAST($5 AS integer), CAST($6 AS bigint), CAST($7 AS text), moment, moment, \
      CASE status WHEN 'completed' THEN 1 ELSE 0 END, CASE status WHEN 'completed' THEN moment END, \
      CASE status WHEN 'completed' THEN moment END, CASE status WHEN 'completed' THEN 'bench' END FROM (\
      SELECT i, status, at, timestamptz 'epoch' + at * interval '1 microsecond' AS moment FROM (\
-     SELECT i, CASE WHEN place < $8 THEN 'pending' WHEN place < $8 + $9 THEN 'scheduled' ELSE 'completed' END AS status, \
-     CASE WHEN place >= $8 AND place < $8 + $9 THEN $10 ELSE $11 END + i AS at FROM (\
-     SELECT i, i * $12 % $13 AS place FROM generate_series(CAST($14 AS bigint), CAST($15 AS bigint)) AS i) AS mixed) \
-     AS kinds) AS jobs ORDER BY i";
+     SELECT i, CASE WHEN place < ready THEN 'pending' WHEN place < ready + waiting THEN 'scheduled' ELSE 'completed' END \
+     AS status, CASE WHEN place >= ready AND place < ready + waiting THEN future ELSE past END + i AS at FROM (\
+     SELECT i, i * CAST($12 AS bigint) % CAST($13 AS bigint) AS place, CAST($8 AS bigint) AS ready, \
+     CAST($9 AS bigint) AS waiting, CAST($10 AS bigint) AS future, CAST($11 AS bigint) AS past \
+     FROM generate_series(CAST($14 AS bigint), CAST($15 AS bigint)) AS i) AS mixed) AS kinds) AS jobs ORDER BY i";
 
 const REST: &str = "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome) \
      SELECT id, attempt, worker, started_at, completed_at, status FROM job_queue WHERE status = 'completed'; \
@@ -220,8 +222,14 @@ mod tests {
     #[test]
     fn a_url_names_another_database() {
         let of = |url| on(url, "b");
-        assert_eq!(of("postgres://u:p@h:1/a?x=1&y=2"), "postgres://u:p@h:1/b?x=1&y=2");
+        assert_eq!(
+            of("postgres://u:p@h:1/a?x=1&y=2"),
+            "postgres://u:p@h:1/b?x=1&y=2"
+        );
         assert_eq!(of("postgres://u@h"), "postgres://u@h/b");
-        assert_eq!(of("postgres://?host=/run&dbname=a"), "postgres:///b?host=/run");
+        assert_eq!(
+            of("postgres://?host=/run&dbname=a"),
+            "postgres:///b?host=/run"
+        );
     }
 }

@@ -4,7 +4,10 @@
 //! Ours is taken back by the writer itself: a change by another connection would empty its page cache, and every round
 //! would begin cold.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_types::{BigInt, Text}};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Text},
+};
 
 use super::{Engine, Many, among, jobs, statement::statement, tx::Lane};
 use crate::{model::JobStatus, store::StoreError};
@@ -69,11 +72,11 @@ impl Engine {
         loop {
             let kind = (queue.clone(), job_type.clone());
             let removed = self.write(Lane::Rest, move |tx| {
-                let removed: Vec<Removed> =
-                    statement(REMOVE).int(last).int(CHUNK).load(tx.conn)?;
+                let removed: Vec<Removed> = statement(REMOVE).int(last).int(CHUNK).load(tx.conn)?;
                 for Removed { id, status } in &removed {
                     let kind = (kind.0.as_str(), kind.1.as_str());
-                    tx.ledger.moved(*id, kind, Some(jobs::status(status)?), None);
+                    tx.ledger
+                        .moved(*id, kind, Some(jobs::status(status)?), None);
                 }
                 if removed.is_empty() {
                     statement(FORGET_RUNS_AFTER).int(last).execute(tx.conn)?;

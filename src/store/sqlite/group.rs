@@ -16,7 +16,11 @@ pub enum Item {
     /// The limit's job.
     Job,
     /// A user, and its job.
-    User { email: String, age: i32, name: String },
+    User {
+        email: String,
+        age: i32,
+        name: String,
+    },
 }
 
 #[derive(Debug)]

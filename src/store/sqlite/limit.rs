@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
 use super::{
     connection::WRITER_SETTINGS,
     group::Item,
@@ -20,6 +19,7 @@ use crate::{
         time::{micros, span},
     },
 };
+use rusqlite::{Connection, OpenFlags, params};
 
 const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
      schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)";
