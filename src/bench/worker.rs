@@ -98,11 +98,11 @@ pub(super) async fn drain(
             }
         }
     };
-    let began = Instant::now();
+    let clock = Instant::now();
     let handle = start(store, slots, log, begun).map_err(cannot_start)?;
     let ended = tokio::time::timeout(PATIENCE, enough.notified()).await;
     handle.stop(STOP).await;
-    let time = began.elapsed();
+    let time = clock.elapsed();
     let ids = std::mem::take(&mut *ids.lock().unwrap_or_else(PoisonError::into_inner));
     if ended.is_err() {
         return Err(BenchError::Wrong(format!(
