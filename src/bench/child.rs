@@ -84,7 +84,7 @@ fn say(what: &str) -> Result<(), BenchError> {
 }
 
 fn broken(error: io::Error) -> BenchError {
-    BenchError::Wrong(format!("the other process: {error}"))
+    BenchError::Broke("the other process failed", Box::new(error))
 }
 
 /// The other process, seen from this one. Killed when dropped.

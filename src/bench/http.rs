@@ -244,5 +244,5 @@ impl Bare {
 }
 
 fn cannot(error: api::ApiStartError) -> BenchError {
-    BenchError::CannotRun(format!("cannot serve here: {error}"))
+    BenchError::Broke("nothing can be served", Box::new(error))
 }

@@ -159,7 +159,7 @@ impl Connection {
 }
 
 fn lost(error: std::io::Error) -> BenchError {
-    BenchError::Wrong(format!("a connection to the server: {error}"))
+    BenchError::Broke("a connection to the server failed", Box::new(error))
 }
 
 /// The status of an answer, and how long it is with its body; `None`: its head is not all there.

@@ -114,5 +114,5 @@ pub(super) async fn drain(
 }
 
 pub(super) fn cannot_start(error: io::Error) -> BenchError {
-    BenchError::Wrong(format!("the workers do not start: {error}"))
+    BenchError::Broke("the workers do not start", Box::new(error))
 }

@@ -74,7 +74,7 @@ impl From<BenchError> for Failure {
             | BenchError::Store(StoreError::Unavailable { .. } | StoreError::Unusable { .. }) => {
                 Self::Usage(with_causes(&error))
             }
-            BenchError::Store(_) | BenchError::Wrong(_) => {
+            BenchError::Store(_) | BenchError::Broke(..) | BenchError::Wrong(_) => {
                 Self::Internal("nothing was measured", Box::new(error))
             }
         }
