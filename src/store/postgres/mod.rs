@@ -15,6 +15,7 @@ mod open;
 mod parameters;
 mod passfile;
 pub(super) mod place;
+mod rows;
 mod session;
 mod settings;
 #[path = "../sql/mod.rs"]
