@@ -108,7 +108,7 @@ async fn twenty_thousand_jobs_end_once_each_whoever_is_killed() {
     let most = watcher.most();
     assert!(most.of_type <= LIMIT.into() && most.narrow <= NARROW_LIMIT.into());
     assert_eq!(store.job_counts_check().await.unwrap(), []);
-    assert_eq!(store.quick_check().await.unwrap(), None);
+    assert_eq!(store.findings().await.unwrap(), [] as [String; 0]);
     let failed = count(&database, "job_queue WHERE status = 'failed'").await;
     let lost = count(&database, "job_attempts WHERE outcome = 'lost'").await;
     println!(

@@ -54,7 +54,7 @@ async fn a_new_user_is_welcomed_and_gets_a_profile() {
         (profile.hobby.as_deref(), profile.location.as_deref()),
         (Some("chess"), Some("London"))
     );
-    let other: Value = serde_json::from_str(&profile.other.unwrap()).unwrap();
+    let other: serde_json::Value = serde_json::from_str(&profile.other.unwrap()).unwrap();
     assert_eq!(
         (profile.score, other),
         (Some(9.5), json!({"plan": ["gold"]}))
