@@ -67,9 +67,8 @@ async fn hints(home: &Home) -> JoinHandle<()> {
             let heard = tokio::spawn(async move {
                 let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
                 loop {
-                    match messages.next().await.unwrap().unwrap() {
-                        AsyncMessage::Notification(_) => return,
-                        _ => {}
+                    if let AsyncMessage::Notification(_) = messages.next().await.unwrap().unwrap() {
+                        return;
                     }
                 }
             });

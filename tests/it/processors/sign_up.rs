@@ -12,7 +12,7 @@ use lockstep::{
     model::{JobStatus, NewUser},
     processors::{reconciler::reconcile, user_created::job_for},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::World;
 use crate::support::{

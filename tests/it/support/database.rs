@@ -54,6 +54,7 @@ impl Database {
 
     /// One whose job types have these limits, made from a copy of an empty one: for tests that need thousands.
     pub(crate) async fn copied(policies: &'static [JobPolicy]) -> Self {
+        static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         if on_postgres() {
             let used = USED.lock().unwrap().take();
             return match used {
@@ -61,7 +62,6 @@ impl Database {
                 _ => Self::with_policies(policies).await,
             };
         }
-        static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         let empty = EMPTY.get_or_init(|| async {
             let database = Self::new().await;
             let file = database.place().file();
