@@ -1,6 +1,10 @@
 //! Owns databases for tests: one of its own for each, gone with the test.
 
-use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep::{
@@ -13,9 +17,8 @@ use slog::Logger;
 
 use super::place::{Place, on_postgres};
 
-thread_local! {
-    static USED: Cell<Option<Database>> = const { Cell::new(None) };
-}
+/// What the next one may be, emptied. Goes with the server.
+static USED: Mutex<Option<Database>> = Mutex::new(None);
 
 /// A database whose clock stands still until it is moved.
 pub(crate) struct Database {
@@ -53,7 +56,7 @@ impl Database {
     pub(crate) async fn copied(policies: &'static [JobPolicy]) -> Self {
         static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         if on_postgres() {
-            let used = USED.with(Cell::take);
+            let used = USED.lock().unwrap().take();
             return match used {
                 Some(used) if std::ptr::eq(used.policies, policies) => used.emptied(),
                 _ => Self::with_policies(policies).await,
@@ -90,13 +93,13 @@ impl Database {
         }
     }
 
-    /// As [`Self::close`]; on PostgreSQL the next one that this thread wants [`Self::copied`] is this one, emptied.
+    /// As [`Self::close`]; on PostgreSQL the next one that is wanted [`Self::copied`] is this one, emptied.
     pub(crate) async fn done(self) {
         if !on_postgres() {
             return self.close().await;
         }
         assert_eq!(self.store.job_counts_check().await.unwrap(), []);
-        USED.with(|used| used.set(Some(self)));
+        *USED.lock().unwrap() = Some(self);
     }
 
     /// As it was when it was new.
