@@ -8,6 +8,7 @@ mod clock;
 mod connect;
 mod dialect;
 mod doctor;
+mod fate;
 mod leaders;
 mod open;
 mod parameters;
@@ -157,8 +158,8 @@ impl Postgres {
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?))
-            .await
+        let looked = |conn: &mut Conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?);
+        self.readers.read_now(looked).await
     }
 
     pub(super) fn subscribe(&self) -> Wakeups {
@@ -195,7 +196,7 @@ impl Postgres {
     /// For a few rows by their numbers.
     async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await
@@ -203,7 +204,7 @@ impl Postgres {
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await

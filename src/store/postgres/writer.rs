@@ -8,20 +8,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{QueryResult, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_types};
+use diesel::connection::SimpleConnection;
+use rand::Rng;
 use slog::{Logger, error, warn};
 
 use super::{
     clock::ServerClock,
+    fate::{Fate, Trace, fate, number},
     settings::Settings,
     sql::{
         controls::Controls,
         ledger::Ledger,
-        statement::statement,
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
-    wrapper::{Conn, open},
+    wrapper::{Conn, reopen},
 };
 use crate::store::{
     StoreError,
@@ -32,7 +33,7 @@ use crate::store::{
 
 /// How long a commit is tried again before its callers are told that it cannot be had now.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Between two tries to connect.
+/// Between two questions what became of a commit.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The ways to the writing connections.
@@ -93,8 +94,8 @@ enum Miss {
     Refused(StoreError),
     /// The connection was lost before the commit was asked for.
     Lost(StoreError),
-    /// The connection was lost while the commit was asked for. The transaction's number, if it had one.
-    Unknown(StoreError, Option<i64>),
+    /// The connection was lost while the commit was asked for.
+    Unknown(StoreError, Trace),
 }
 
 /// One writing thread.
@@ -103,18 +104,6 @@ struct Committer {
     conn: Option<Conn>,
     ledger: Ledger,
     controls: Controls,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
-    number: Option<i64>,
-}
-
-#[derive(QueryableByName)]
-struct Fate {
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    fate: Option<String>,
 }
 
 impl Committer {
@@ -180,6 +169,7 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let (mut turn, mut careful) = (Turn::Shared, false);
+        let mut losses = 0;
         loop {
             (*wake, *moved) = (false, false);
             let mut miss = match self.attempt(batch, turn, careful, wake, moved) {
@@ -214,12 +204,14 @@ impl Committer {
                     if Instant::now() >= deadline {
                         return Err(error);
                     }
-                    thread::sleep(PAUSE);
+                    pause(&mut losses);
                 }
-                Miss::Unknown(error, number) => {
+                Miss::Unknown(error, trace) => {
                     self.conn = None;
-                    if self.was_committed(number, deadline).ok_or(error)? {
-                        return Ok(());
+                    match self.was_committed(trace, deadline) {
+                        Some(true) => return Ok(()),
+                        Some(false) => {}
+                        None => return Err(error),
                     }
                 }
             }
@@ -227,25 +219,20 @@ impl Committer {
     }
 
     /// Whether a transaction was committed whose commit nobody answered. `None`: nobody can tell.
-    fn was_committed(&mut self, number: Option<i64>, deadline: Instant) -> Option<bool> {
+    fn was_committed(&mut self, trace: Trace, deadline: Instant) -> Option<bool> {
         // Without a number it has written nothing.
-        let Some(number) = number else {
+        let Some(number) = trace.number else {
             return Some(false);
         };
         while Instant::now() < deadline {
-            let fate = self.connected().and_then(|conn| {
-                let fate: Fate =
-                    statement("SELECT pg_xact_status(CAST(CAST(? AS text) AS xid8)) AS fate")
-                        .int(number)
-                        .get_result(conn)?;
-                Ok(fate.fate)
-            });
-            match fate.as_ref().map(Option::as_deref) {
-                Ok(Some("committed")) => return Some(true),
-                Ok(Some("aborted")) => return Some(false),
-                // Under way: the server has not noticed yet that we are gone.
-                Ok(Some(_)) => {}
-                Ok(None) => return None,
+            let fate = self
+                .connected()
+                .and_then(|conn| Ok(fate(conn, number, trace.event)?));
+            match fate {
+                Ok(Fate::Committed) => return Some(true),
+                Ok(Fate::Aborted) => return Some(false),
+                Ok(Fate::Unknown) => return None,
+                Ok(Fate::UnderWay) => {}
                 Err(_) => self.conn = None,
             }
             thread::sleep(PAUSE);
@@ -256,7 +243,7 @@ impl Committer {
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open(&self.common.settings)?,
+            None => reopen(&self.common.settings)?,
         };
         Ok(self.conn.insert(conn))
     }
@@ -285,7 +272,12 @@ impl Committer {
             turn: &mut turn,
             careful,
         };
-        let together = !careful && store_together(&mut tx, batch).map_err(refused)?;
+        let together = !careful
+            && store_together(&mut tx, batch).map_err(|error| match refused(error) {
+                // What is wrong with one is not to be the others' refusal.
+                Miss::Refused(error) if !is(&error, CONFLICT) => Miss::Unit,
+                miss => miss,
+            })?;
         for unit in batch.iter_mut() {
             if together && unit.new_job().is_some() {
                 continue;
@@ -324,10 +316,13 @@ impl Committer {
         *moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.ledger.flush(conn, micros(now)).map_err(missed)?;
-        let number = number(conn).map_err(missed)?;
+        let trace = Trace {
+            number: number(conn).map_err(missed)?,
+            event: moved.then_some(micros(now)),
+        };
         conn.batch_execute("COMMIT")
             .map_err(|error| match missed(error) {
-                Miss::Lost(error) => Miss::Unknown(error, number),
+                Miss::Lost(error) => Miss::Unknown(error, trace),
                 refused => refused,
             })
     }
@@ -338,12 +333,15 @@ impl Committer {
     }
 }
 
-/// The transaction's number, if it has written anything.
-fn number(conn: &mut Conn) -> QueryResult<Option<i64>> {
-    let number: Number =
-        statement("SELECT pg_current_xact_id_if_assigned()::text::bigint AS number")
-            .get_result(conn)?;
-    Ok(number.number)
+/// Waits before a lost connection is made anew: not at all the first time, then longer, and not everybody at once.
+fn pause(losses: &mut u32) {
+    if *losses > 0 {
+        let shortest = 25 << (*losses).min(4);
+        thread::sleep(Duration::from_millis(
+            rand::rng().random_range(shortest..=shortest * 2),
+        ));
+    }
+    *losses += 1;
 }
 
 /// What begins a transaction, in one message.
