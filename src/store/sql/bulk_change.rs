@@ -33,7 +33,7 @@ impl Engine {
             dry_run,
         } = change;
         let wanted = filter.clone();
-        let ids = self.read(move |conn| find(conn, action, wanted, after, limit));
+        let ids = self.read(move |conn| find(conn, action, wanted.clone(), after, limit));
         let ids = ids.await?;
         let full = ids.len() >= limit;
         let mut done = BulkChanged {

@@ -135,7 +135,7 @@ impl Engine {
     ) -> Result<Vec<Job>, StoreError> {
         self.read(move |conn| {
             let mut query = job_queue::table.select(JobRow::as_select()).into_boxed();
-            for condition in conditions(filter)? {
+            for condition in conditions(filter.clone())? {
                 query = query.filter(condition);
             }
             if let Some(before) = before_id {

@@ -49,10 +49,9 @@ impl Engine {
             .into_iter()
             .map(|(job_type, fingerprint)| format!("{job_type}:{fingerprint}"))
             .collect();
-        let known = Many::texts(&known)?;
         self.read(move |conn| {
             let page = statement(PAGE)
-                .many(known)
+                .many(Many::texts(&known)?)
                 .int(after)
                 .int(i64::try_from(limit).unwrap_or(i64::MAX));
             let mut found = Payloads::default();

@@ -167,8 +167,8 @@ impl Engine {
     ) -> Result<Vec<User>, StoreError> {
         self.read(move |conn| {
             let mut query = users::table.select(UserRow::as_select()).into_boxed();
-            if let Some(email) = filter.email {
-                query = query.filter(users::email_key.eq(email_key(&email)));
+            if let Some(email) = &filter.email {
+                query = query.filter(users::email_key.eq(email_key(email)));
             }
             if let Some(is_active) = filter.is_active {
                 query = query.filter(users::is_active.eq(is_active));

@@ -179,7 +179,7 @@ impl Sqlite {
 
     async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(query).await
@@ -188,7 +188,7 @@ impl Sqlite {
     /// For a few rows by their numbers: readers of a WAL wait for nobody, and the pages are seldom not in memory.
     async fn look_up<F, T>(&self, query: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read_here(query).await
