@@ -102,7 +102,8 @@ async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logg
                 warned = true;
             }
         }
-        sleep(rand::rng().random_range(PAUSES)).await;
+        let pause = rand::rng().random_range(PAUSES);
+        sleep(pause).await;
     }
 }
 
