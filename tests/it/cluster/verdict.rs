@@ -82,6 +82,14 @@ pub(super) async fn check(client: &Client, acknowledged: &BTreeSet<i64>) -> usiz
     ticks
 }
 
+/// Jobs that wait for another try, which nothing here is a reason for.
+pub(super) async fn tried_again(client: &Client) -> Vec<String> {
+    let query = "SELECT format('%s jobs: %s', count(*), error_message) FROM job_queue \
+                 WHERE status = 'retry_pending' GROUP BY error_message";
+    let rows = client.query(query, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Rows of a table, or of a table `WHERE …`.
 pub(super) async fn count(client: &Client, of: &str) -> usize {
     let query = format!("SELECT count(*) FROM {of}");
