@@ -1,7 +1,7 @@
 //! Owns what must hold when everything has ended, each as a query for what breaks it.
 //! Must not know: what happened before.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio_postgres::Client;
 
@@ -80,6 +80,17 @@ pub(super) async fn check(client: &Client, acknowledged: &BTreeSet<i64>) -> usiz
     let jobs = count(client, "job_queue WHERE payload->>'message' = 'tick'").await;
     assert_eq!(jobs, ticks, "jobs of no tick");
     ticks
+}
+
+/// Whether a job has completed that had begun in the last so long.
+pub(super) async fn begun_since(client: &Client, since: Duration) -> bool {
+    let begun = "job_queue WHERE status = 'completed' AND started_at > clock_timestamp() - ";
+    count(
+        client,
+        &format!("{begun} interval '{} ms'", since.as_millis()),
+    )
+    .await
+        > 0
 }
 
 /// Jobs that wait for another try, which nothing here is a reason for.
