@@ -8,6 +8,7 @@
 //! ```
 
 mod auth;
+pub mod bench;
 mod bulk;
 mod context;
 mod control;

@@ -1,6 +1,8 @@
 //! Owns why nothing was measured.
 //! Must not know: exit codes.
 
+use std::error::Error;
+
 use crate::store::StoreError;
 
 /// Why there is no report.
@@ -11,6 +13,9 @@ pub enum BenchError {
     CannotRun(String),
     #[error("the bench broke off: the database failed")]
     Store(#[from] StoreError),
+    /// Something beside the database failed.
+    #[error("the bench broke off: {0}")]
+    Broke(&'static str, #[source] Box<dyn Error + Send + Sync>),
     /// What was measured is not what was meant to be: the figures would be worthless.
     #[error("the bench broke off: {0}")]
     Wrong(String),

@@ -12,7 +12,11 @@ use super::{Feature, Machine, Settings, Workload};
 pub struct Report {
     pub machine: Machine,
     pub settings: Settings,
+    /// Of tables.
     pub lines: Vec<Line>,
+    pub pickup: Vec<PickupLine>,
+    pub http: Vec<HttpLine>,
+    pub memory: Vec<MemoryLine>,
 }
 
 /// One workload on one table, plain or with a feature.
@@ -43,7 +47,57 @@ pub struct Line {
     pub limit_of_smallest: Option<Ratio>,
 }
 
-/// Jobs per second.
+/// One request from many connections, ours beside a bare server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HttpLine {
+    pub request: &'static str,
+    pub connections: usize,
+    /// Of one run.
+    pub requests: usize,
+    pub ours: Figure,
+    pub limit: Figure,
+    pub of_limit: Ratio,
+    pub latency: Latency,
+    pub limit_latency: Latency,
+    /// Ours in parts of the limit's, run by run. Less is faster.
+    pub p99_of_limit: Ratio,
+}
+
+/// From the enqueue of one job to the start of its run by a worker that is idle.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PickupLine {
+    /// Where the worker is.
+    pub worker: &'static str,
+    /// Jobs of one run.
+    pub jobs: usize,
+    /// From the call of the enqueue: both commits are in it.
+    pub from_call: Latency,
+    /// From the answer to the enqueue, when the job is on disk. A run that has started before counts as at once.
+    pub from_answer: Latency,
+    /// From the call: one commit that stores the job and one that claims it, by one connection.
+    pub limit: Latency,
+    /// Ours from the call in parts of the limit's, run by run. Less is faster.
+    pub p50_of_limit: Ratio,
+}
+
+/// What a process keeps, or uses.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MemoryLine {
+    pub what: String,
+    pub unit: &'static str,
+    pub ours: Figure,
+    /// It should not be more.
+    pub target: f64,
+}
+
+/// Of the requests, or jobs, of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Latency {
+    pub p50_ms: Figure,
+    pub p99_ms: Figure,
+}
+
+/// A value per run: jobs per second, where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     pub median: f64,
@@ -61,6 +115,23 @@ pub struct Ratio {
     pub max: f64,
 }
 
+impl Latency {
+    /// Of the times of each run, shortest first.
+    pub(super) fn new(runs: &[Vec<Duration>]) -> Self {
+        let at = |per_mille| Figure::millis(runs.iter().map(|run| at(run, per_mille)));
+        Self {
+            p50_ms: at(500),
+            p99_ms: at(990),
+        }
+    }
+}
+
+/// Of sorted times, what so many of a thousand do not exceed.
+fn at(sorted: &[Duration], per_mille: usize) -> Duration {
+    let place = (sorted.len() * per_mille).div_ceil(1_000).max(1) - 1;
+    sorted.get(place).copied().unwrap_or_default()
+}
+
 impl Figure {
     /// Of `jobs` in each of these times.
     pub(super) fn new(jobs: u64, times: &[Duration]) -> Self {
@@ -69,7 +140,20 @@ impl Figure {
             reason = "far fewer jobs than a float can count"
         )]
         let rate = |time: &Duration| round(jobs as f64 / time.as_secs_f64().max(1e-9), 1.0);
-        let runs: Vec<f64> = times.iter().map(rate).collect();
+        Self::of(times.iter().map(rate).collect())
+    }
+
+    /// Of durations, in milliseconds.
+    pub(super) fn millis(times: impl Iterator<Item = Duration>) -> Self {
+        Self::of(
+            times
+                .map(|time| round(time.as_secs_f64() * 1e3, 1e3))
+                .collect(),
+        )
+    }
+
+    /// Of a value per run.
+    pub(super) fn of(runs: Vec<f64>) -> Self {
         let Ratio { median, min, max } = spread(&runs);
         Self {
             median,
@@ -82,7 +166,9 @@ impl Figure {
     /// This one in parts of another, run by run.
     pub(super) fn over(&self, other: &Self) -> Ratio {
         let pairs = self.runs.iter().zip(&other.runs);
-        let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs.max(1.0)).collect();
+        let ratios: Vec<f64> = pairs
+            .map(|(ours, theirs)| ours / theirs.max(1e-9))
+            .collect();
         let Ratio { median, min, max } = spread(&ratios);
         Ratio {
             median: round(median, 1e3),
@@ -126,6 +212,15 @@ mod tests {
         assert_eq!(of(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
         assert_eq!(of(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
         assert_eq!(of(&[7.0]), (7.0, 7.0, 7.0));
+    }
+
+    #[test]
+    fn percentiles_are_of_the_whole() {
+        let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(at(&times, 500), Duration::from_millis(100));
+        assert_eq!(at(&times, 990), Duration::from_millis(198));
+        assert_eq!(at(&times[..1], 990), Duration::from_millis(1));
+        assert_eq!(at(&[], 500), Duration::ZERO);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Machine {
     pub kernel: Option<String>,
     /// That holds the files. On `tmpfs` a sync costs nothing, and the figures are of no use.
     pub file_system: Option<String>,
+    /// Version of the PostgreSQL server, where one was measured.
+    pub server: Option<String>,
     /// Processes that ran or wanted to, averaged over a minute, before the bench and at its end. Its own are in the latter.
     pub load_before: Option<f64>,
     pub load_after: Option<f64>,
@@ -29,6 +31,7 @@ impl Machine {
             cpu: read("/proc/cpuinfo").and_then(|text| model_name(&text).map(str::to_owned)),
             kernel: read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
             file_system,
+            server: None,
             load_before: load(),
             load_after: None,
             program: concat!("lockstep ", env!("CARGO_PKG_VERSION")),

@@ -6,10 +6,11 @@ use std::time::Duration;
 use slog::Logger;
 
 use super::{
-    BenchError, Figure, Folder, Line, Machine, Plan, Report,
+    BenchError, Figure, Folder, Line, Machine, Plan, Report, Workload, http, memory, pickup,
     plan::{Pass, Rounds},
-    table::Table,
+    table::{Place, Table},
 };
+use crate::store::bench::Server;
 
 /// Times of one figure on one table, one for each run that counts.
 #[derive(Debug, Clone)]
@@ -23,44 +24,75 @@ struct Times {
 pub async fn run(
     plan: &Plan,
     folder: &Folder,
+    server: Option<&Server>,
     log: &Logger,
     mut tell: impl FnMut(&str),
 ) -> Result<Report, BenchError> {
-    let machine = Machine::here(folder.file_system());
+    if plan.wants(Workload::Memory) {
+        memory::possible()?;
+    }
+    let mut machine = Machine::here(folder.file_system());
+    machine.server = server.map(|server| server.version().to_owned());
+    let place = server.map_or(Place::Folder(folder), Place::Server);
+    let mut report = Report {
+        machine,
+        settings: plan.settings.clone(),
+        lines: Vec::new(),
+        pickup: Vec::new(),
+        http: Vec::new(),
+        memory: Vec::new(),
+    };
+    if plan.has_tables() {
+        report.lines = of_tables(plan, place, log, &mut tell).await?;
+    }
+    if plan.wants(Workload::Pickup) {
+        report.pickup = pickup::measure(plan, place, log, &mut tell).await?;
+    }
+    if plan.wants(Workload::Http) {
+        report.http = http::measure(plan, folder, log, &mut tell).await?;
+    }
+    if plan.wants(Workload::Memory) {
+        report.memory = memory::measure(plan, folder, &mut tell).await?;
+    }
+    report.machine = report.machine.afterwards();
+    Ok(report)
+}
+
+async fn of_tables(
+    plan: &Plan,
+    place: Place<'_>,
+    log: &Logger,
+    tell: &mut impl FnMut(&str),
+) -> Result<Vec<Line>, BenchError> {
     let mut tables = Vec::new();
     for (rows, filling) in &plan.tables {
         tell(&format!("filling a table of {rows} jobs"));
-        tables.push(Table::make(folder, *rows, *filling, log).await?);
+        tables.push(Table::make(place, plan.tasks(), *rows, *filling, log).await?);
     }
     let mut lines = Vec::new();
     for pass in plan.passes() {
-        let names = pass.figures().iter().map(|(workload, batch)| {
+        let name = |(workload, batch): (Workload, Option<usize>)| {
             batch.map_or_else(
                 || workload.to_string(),
                 |batch| format!("{workload} by {batch}"),
             )
-        });
-        tell(&format!(
-            "measuring {}",
-            names.collect::<Vec<_>>().join(" and ")
-        ));
+        };
+        let names: Vec<_> = pass.figures().into_iter().map(name).collect();
+        tell(&format!("measuring {}", names.join(" and ")));
         let rounds = plan.rounds(pass);
-        let times = measure(plan, pass, rounds, &mut tables).await?;
+        let times = measure(plan, place, pass, rounds, &mut tables).await?;
         lines.extend(report(plan, pass, rounds, &tables, &times));
     }
     for table in tables {
         table.close().await?;
     }
-    Ok(Report {
-        machine: machine.afterwards(),
-        settings: plan.settings.clone(),
-        lines,
-    })
+    Ok(lines)
 }
 
 /// By table, then by figure.
 async fn measure(
     plan: &Plan,
+    place: Place<'_>,
     pass: Pass,
     rounds: Rounds,
     tables: &mut [Table],
@@ -70,17 +102,19 @@ async fn measure(
         ours: vec![Vec::new(); variants.len()],
         limit: Vec::new(),
     };
+    let tasks = plan.tasks();
     let mut times = vec![vec![none; pass.figures().len()]; tables.len()];
     for run in 0..plan.settings.warm_up + plan.settings.runs {
         let counts = run >= plan.settings.warm_up;
         for (table, times) in tables.iter_mut().zip(&mut times) {
-            for place in turns(variants.len(), run) {
-                let ours = table.ours(variants[place], pass, rounds).await?;
+            table.tidy(place).await?;
+            for variant in turns(variants.len(), run) {
+                let ours = table.ours(variants[variant], pass, tasks, rounds).await?;
                 for (times, time) in times.iter_mut().zip(ours).filter(|_| counts) {
-                    times.ours[place].push(time);
+                    times.ours[variant].push(time);
                 }
             }
-            let limit = table.limit(pass, rounds).await?;
+            let limit = table.limit(pass, tasks, rounds).await?;
             for (times, time) in times.iter_mut().zip(limit).filter(|_| counts) {
                 times.limit.push(time);
             }
@@ -104,8 +138,8 @@ fn report(
 ) -> Vec<Line> {
     let jobs = rounds.count * rounds.jobs as u64;
     let mut lines = Vec::new();
-    for (place, (workload, batch)) in pass.figures().iter().enumerate() {
-        if !plan.wants(*workload) {
+    for (place, (workload, batch)) in pass.figures().into_iter().enumerate() {
+        if !plan.wants(workload) {
             continue;
         }
         for (variant, with) in plan.variants().into_iter().enumerate() {
@@ -120,8 +154,8 @@ fn report(
                     .map(|(first, first_limit)| (ours.over(first), limit.over(first_limit)));
                 smallest.get_or_insert_with(|| (ours.clone(), limit.clone()));
                 lines.push(Line {
-                    workload: *workload,
-                    batch: *batch,
+                    workload,
+                    batch,
                     with,
                     rows: table.rows,
                     ready: table.filling.ready,

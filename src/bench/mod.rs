@@ -8,22 +8,31 @@
 //! Ours and the limit take turns run by run, and so do the table sizes: a ratio is of one time, whatever else the
 //! machine does meanwhile. A report is whole, or there is none.
 
+mod child;
 mod error;
 mod feature;
 mod figures;
 mod folder;
+mod http;
 mod limit;
+mod load;
 mod machine;
 mod measure;
+mod memory;
 mod ours;
+mod pickup;
 mod plan;
 mod table;
 mod tasks;
+mod worker;
+mod workload;
 
+pub use child::run as run_child;
 pub use error::BenchError;
 pub use feature::Feature;
-pub use figures::{Figure, Line, Ratio, Report};
+pub use figures::{Figure, HttpLine, Latency, Line, MemoryLine, PickupLine, Ratio, Report};
 pub use folder::Folder;
 pub use machine::Machine;
 pub use measure::run;
-pub use plan::{Plan, Settings, Workload};
+pub use plan::{Plan, Settings};
+pub use workload::Workload;

@@ -10,13 +10,16 @@ use slog::Logger;
 
 use super::{
     BenchError, Feature,
-    plan::{BATCH, Pass, TASKS},
+    plan::{BATCH, BULK, Pass},
     table::Undo,
     tasks::time_from_tasks,
+    worker::drain,
 };
 use crate::{
     clock::SystemClock,
-    model::{ControlKind, ControlLimits, JobStatus, LeaseToken, NewJob, Settled, Settlement},
+    model::{
+        ControlKind, ControlLimits, JobStatus, LeaseToken, NewItem, NewJob, Settled, Settlement,
+    },
     store::{
         Claim, Store, StoreConfig,
         bench::{self, LEASE},
@@ -27,15 +30,23 @@ use crate::{
 pub(super) struct Ours {
     store: Store,
     job: NewJob,
+    log: Logger,
 }
+
+/// Jobs that one commit takes back.
+pub(super) const CHUNK: usize = 20_000;
 
 type Leases = Vec<(i64, LeaseToken)>;
 
 impl Ours {
-    pub(super) async fn open(path: &str, job: NewJob, log: &Logger) -> Result<Self, BenchError> {
-        let config = StoreConfig::new(format!("sqlite:{path}"));
+    pub(super) async fn open(url: &str, job: NewJob, log: &Logger) -> Result<Self, BenchError> {
+        let config = StoreConfig::new(url);
         let store = Store::open(&config, Arc::new(SystemClock), log).await?;
-        Ok(Self { store, job })
+        Ok(Self {
+            store,
+            job,
+            log: log.clone(),
+        })
     }
 
     /// From now on the feature is in force, and no other one. One that is said with each job (a unique key) would want a
@@ -72,12 +83,17 @@ impl Ours {
     pub(super) async fn round(
         &self,
         pass: Pass,
+        tasks: usize,
         jobs: usize,
         undo: Undo,
     ) -> Result<Vec<Duration>, BenchError> {
         match pass {
-            Pass::Enqueue => {
-                let time = self.enqueue(jobs).await?;
+            Pass::Enqueue | Pass::Bulk => {
+                let time = if pass == Pass::Bulk {
+                    self.bulk(jobs).await?
+                } else {
+                    self.enqueue(tasks, jobs).await?
+                };
                 let gone = bench::undo_enqueues(&self.store, &self.job, undo.last_id).await?;
                 expect("stored", gone, jobs)?;
                 Ok(vec![time])
@@ -85,7 +101,8 @@ impl Ours {
             Pass::ClaimThenSettle => {
                 let (claimed, claim) = self.claim_all(jobs).await?;
                 let settle = self.settle_all(&claimed).await?;
-                self.restore(&claimed, undo).await?;
+                let ids = claimed.iter().map(|(id, _)| *id);
+                self.restore(ids, undo).await?;
                 Ok(vec![claim, settle])
             }
             Pass::Cycle(batch) => {
@@ -98,19 +115,47 @@ impl Ours {
                 }
                 let time = began.elapsed();
                 expect("cycled", done.len(), jobs)?;
-                self.restore(&done, undo).await?;
+                let ids = done.iter().map(|(id, _)| *id);
+                self.restore(ids, undo).await?;
+                Ok(vec![time])
+            }
+            Pass::Drain(slots) => {
+                // Others would be claimed first, but a table may have too few of them.
+                self.bulk(jobs.saturating_sub(undo.ready)).await?;
+                let drained = drain(&self.store, slots, jobs, &self.log).await?;
+                let time = share(drained.time, jobs, drained.ids.len());
+                self.restore(drained.ids.into_iter(), undo).await?;
+                bench::undo_enqueues(&self.store, &self.job, undo.last_id).await?;
                 Ok(vec![time])
             }
         }
     }
 
-    async fn enqueue(&self, jobs: usize) -> Result<Duration, BenchError> {
+    /// By so many a call, and a rest.
+    async fn bulk(&self, jobs: usize) -> Result<Duration, BenchError> {
+        let mut time = Duration::ZERO;
+        let mut left = jobs;
+        while left > 0 {
+            let item = NewItem {
+                job: self.job.clone(),
+                after_items: Vec::new(),
+            };
+            let items = vec![item; left.min(BULK)];
+            left -= items.len();
+            let began = Instant::now();
+            self.store.job_enqueue_all(items, None).await?;
+            time += began.elapsed();
+        }
+        Ok(time)
+    }
+
+    async fn enqueue(&self, tasks: usize, jobs: usize) -> Result<Duration, BenchError> {
         let (store, job) = (self.store.clone(), self.job.clone());
         let call = move || {
             let (store, job) = (store.clone(), job.clone());
             async move { store.job_enqueue(job).await.map(|_| ()) }
         };
-        time_from_tasks(TASKS, jobs, call).await
+        time_from_tasks(tasks, jobs, call).await
     }
 
     async fn claim_all(&self, jobs: usize) -> Result<(Leases, Duration), BenchError> {
@@ -157,10 +202,12 @@ impl Ours {
         expect("settled", accepted.count(), claimed.len())
     }
 
-    async fn restore(&self, done: &[(i64, LeaseToken)], undo: Undo) -> Result<(), BenchError> {
-        let ids = done.iter().map(|(id, _)| *id).collect();
-        let status = JobStatus::Completed;
-        Ok(bench::undo_runs(&self.store, &self.job, ids, status, undo.later).await?)
+    async fn restore(&self, done: impl Iterator<Item = i64>, undo: Undo) -> Result<(), BenchError> {
+        for ids in undo.of_the_filling(done).chunks(CHUNK) {
+            let (ids, status) = (ids.to_vec(), JobStatus::Completed);
+            bench::undo_runs(&self.store, &self.job, ids, status, undo.later).await?;
+        }
+        Ok(())
     }
 
     /// What was measured was a sound queue, and still is.
@@ -177,6 +224,15 @@ impl Ours {
     pub(super) async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// What `wanted` jobs take of the time that `done` took.
+pub(super) fn share(time: Duration, wanted: usize, done: usize) -> Duration {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "far fewer jobs than a float can count"
+    )]
+    time.mul_f64(wanted as f64 / done.max(1) as f64)
 }
 
 /// A run that did less or more than was meant is no figure.

@@ -1,74 +1,22 @@
 //! Owns what is measured: workloads, table sizes, how much and how often.
 //! Must not know: how it is measured.
 
-use std::{fmt, str::FromStr};
+use serde::Serialize;
 
-use serde::{Serialize, Serializer};
-
-use super::{BenchError, Feature};
-use crate::store::bench::Filling;
+use super::{BenchError, Feature, Workload};
+use crate::store::bench::{Engine, Filling};
 
 /// Jobs that one claim or settlement names.
 pub(super) const BATCH: usize = 100;
 /// The same where a whole cycle is measured. The last one is the largest.
 pub(super) const CYCLE_BATCHES: [usize; 2] = [100, 500];
-/// Callers that enqueue at the same time, each one job after the other.
-pub(super) const TASKS: usize = 64;
-
-/// A thing to do to the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workload {
-    /// Store one job per call, from many tasks.
-    Enqueue,
-    /// Give leases, batch by batch.
-    Claim,
-    /// Complete what was claimed, batch by batch.
-    Settle,
-    /// Claim a batch, complete it, claim the next: what a worker of no-op jobs asks of the store.
-    Cycle,
-}
-
-impl Workload {
-    /// Every workload.
-    pub const ALL: [Self; 4] = [Self::Enqueue, Self::Claim, Self::Settle, Self::Cycle];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enqueue => "enqueue",
-            Self::Claim => "claim",
-            Self::Settle => "settle",
-            Self::Cycle => "cycle",
-        }
-    }
-}
-
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Workload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl FromStr for Workload {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|workload| workload.as_str() == text)
-            .ok_or_else(|| {
-                format!(
-                    "no workload (one of {})",
-                    Self::ALL.map(Self::as_str).join(", ")
-                )
-            })
-    }
-}
+/// Callers that enqueue at the same time, each one job after the other: on SQLite, and on PostgreSQL, where each of the
+/// limit's has a connection.
+pub(super) const TASKS: [usize; 2] = [64, 32];
+/// Jobs of one bulk enqueue.
+pub(super) const BULK: usize = 1_000;
+/// Most jobs that one claim of a worker takes.
+const CLAIM: usize = 500;
 
 /// What is measured in one go, and gives one figure or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +25,32 @@ pub(super) enum Pass {
     /// Everything is claimed, then everything is settled: a figure each.
     ClaimThenSettle,
     Cycle(usize),
+    Bulk,
+    /// With so many slots.
+    Drain(usize),
 }
 
 impl Pass {
     /// What its figures are of, in their order: workload and batch.
-    pub(super) const fn figures(self) -> &'static [(Workload, Option<usize>)] {
+    pub(super) fn figures(self) -> Vec<(Workload, Option<usize>)> {
         match self {
-            Self::Enqueue => &[(Workload::Enqueue, None)],
-            Self::ClaimThenSettle => &[
+            Self::Enqueue => vec![(Workload::Enqueue, None)],
+            Self::Bulk => vec![(Workload::Bulk, Some(BULK))],
+            Self::ClaimThenSettle => vec![
                 (Workload::Claim, Some(BATCH)),
                 (Workload::Settle, Some(BATCH)),
             ],
-            Self::Cycle(batch) if batch == CYCLE_BATCHES[0] => {
-                &[(Workload::Cycle, Some(CYCLE_BATCHES[0]))]
-            }
-            Self::Cycle(_) => &[(Workload::Cycle, Some(CYCLE_BATCHES[1]))],
+            Self::Cycle(batch) => vec![(Workload::Cycle, Some(batch))],
+            Self::Drain(_) => vec![(Workload::Drain, Some(self.batch()))],
+        }
+    }
+
+    /// Jobs of one claim, at most.
+    pub(super) fn batch(self) -> usize {
+        match self {
+            Self::Cycle(batch) => batch,
+            Self::Drain(slots) => slots.min(CLAIM),
+            _ => BATCH,
         }
     }
 }
@@ -99,6 +58,8 @@ impl Pass {
 /// As it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Settings {
+    /// What keeps the tables.
+    pub engine: Engine,
     /// Jobs in the tables, one table each.
     pub rows: Vec<u64>,
     /// Jobs that each run enqueues, claims or settles, at least.
@@ -110,10 +71,14 @@ pub struct Settings {
     /// Of the jobs in the table, these parts in a hundred are claimable and scheduled; the rest is completed.
     pub ready_percent: u64,
     pub scheduled_percent: u64,
-    /// One workload alone.
-    pub only: Option<Workload>,
+    /// These workloads alone. None: all that the engine has.
+    pub only: Vec<Workload>,
     /// Measured beside the plain store, each by itself.
     pub with: Vec<Feature>,
+    /// Jobs that a draining process runs at the same time.
+    pub slots: usize,
+    /// How long an idle process is watched.
+    pub idle_seconds: u64,
 }
 
 /// Settings that can be carried out.
@@ -142,6 +107,18 @@ impl Plan {
         settings.rows.dedup();
         settings.with.sort_unstable();
         settings.with.dedup();
+        let sqlite_alone = |workload: &Workload| {
+            settings.engine == Engine::Postgres
+                && matches!(workload, Workload::Http | Workload::Memory)
+        };
+        if let Some(workload) = settings.only.iter().copied().find(sqlite_alone) {
+            return cannot(&format!(
+                "{workload} is measured on SQLite only: leave --postgres out"
+            ));
+        }
+        if settings.slots == 0 {
+            return cannot("--slots must be at least 1");
+        }
         if settings.rows.is_empty() || settings.jobs == 0 || settings.runs == 0 {
             return cannot("there is nothing to measure: rows, jobs and runs must be at least 1");
         }
@@ -163,11 +140,12 @@ impl Plan {
     }
 
     pub(super) fn passes(&self) -> Vec<Pass> {
-        let mut passes = vec![Pass::Enqueue, Pass::ClaimThenSettle];
+        let mut passes = vec![Pass::Enqueue, Pass::Bulk, Pass::ClaimThenSettle];
         passes.extend(CYCLE_BATCHES.map(Pass::Cycle));
+        passes.push(Pass::Drain(self.settings.slots));
         passes.retain(|pass| {
-            let mut figures = pass.figures().iter();
-            figures.any(|(workload, _)| self.wants(*workload))
+            let mut figures = pass.figures().into_iter();
+            figures.any(|(workload, _)| self.wants(workload))
         });
         passes
     }
@@ -179,13 +157,32 @@ impl Plan {
     }
 
     pub(super) fn wants(&self, workload: Workload) -> bool {
-        self.settings.only.is_none_or(|only| only == workload)
+        let only = &self.settings.only;
+        if !only.is_empty() {
+            return only.contains(&workload);
+        }
+        self.settings.engine == Engine::Sqlite
+            || !matches!(workload, Workload::Http | Workload::Memory)
+    }
+
+    /// Whether anything is measured on tables of several sizes.
+    pub(super) fn has_tables(&self) -> bool {
+        let mut all = Workload::ALL.into_iter();
+        all.any(|workload| workload.is_of_tables() && self.wants(workload))
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        TASKS[usize::from(self.settings.engine == Engine::Postgres)]
     }
 
     pub(super) fn rounds(&self, pass: Pass) -> Rounds {
         let (most, step) = match pass {
             // A table does not grow to more than twice its size.
-            Pass::Enqueue => (self.smallest(|_, rows| rows), TASKS as u64),
+            Pass::Enqueue => (self.smallest(|_, rows| rows), self.tasks() as u64),
+            Pass::Bulk => (self.smallest(|_, rows| rows), BULK as u64),
+            // What is missing in a table is enqueued before: a worker that starts anew for every few jobs would measure
+            // its start.
+            Pass::Drain(_) => (self.settings.jobs, 1),
             Pass::ClaimThenSettle => (self.smallest(|filling, _| filling.ready), BATCH as u64),
             Pass::Cycle(batch) => (self.smallest(|filling, _| filling.ready), batch as u64),
         };
@@ -210,10 +207,29 @@ impl Plan {
         /// Of the write-ahead log: checkpoints see to it that it stays below.
         const LOG: u64 = 256 << 20;
         const LOG_OF_JOB: u64 = 32 << 10;
-        let log = LOG.min(self.settings.jobs * LOG_OF_JOB);
-        let file = |(_, filling): &(u64, Filling)| FILE + log + filling.total() * ROW;
+        let Settings { jobs, runs, .. } = &self.settings;
+        let log = LOG.min(jobs * LOG_OF_JOB);
+        let drained = if self.wants(Workload::Drain) {
+            jobs * ROW
+        } else {
+            0
+        };
+        let file = |(_, filling): &(u64, Filling)| FILE + log + filling.total() * ROW + drained;
+        let tables = self.tables.iter().filter(|_| self.is_on_disk()).map(file);
         // Ours and the limit's.
-        2 * self.tables.iter().map(file).sum::<u64>()
+        let tables = 2 * tables.sum::<u64>();
+        // Nobody takes users back.
+        let requests = 3 * jobs * (*runs as u64 + 1) * ROW;
+        let of = |workload, bytes: u64| if self.wants(workload) { bytes } else { 0 };
+        let http = of(Workload::Http, 2 * (FILE + log) + 2 * requests);
+        let memory = of(Workload::Memory, 2 * (FILE + log) + jobs * ROW);
+        let pickup = of(Workload::Pickup, 2 * (FILE + log));
+        tables + http + memory + pickup
+    }
+
+    /// Whether the tables are in the folder. A server's disk is its own.
+    fn is_on_disk(&self) -> bool {
+        self.settings.engine == Engine::Sqlite && self.has_tables()
     }
 }
 
@@ -240,12 +256,15 @@ mod tests {
         Settings {
             rows: rows.to_vec(),
             jobs,
+            engine: Engine::Sqlite,
             runs: 1,
             warm_up: 0,
             ready_percent: 50,
             scheduled_percent: 25,
-            only: None,
+            only: Vec::new(),
             with: Vec::new(),
+            slots: 512,
+            idle_seconds: 1,
         }
     }
 
@@ -278,13 +297,15 @@ mod tests {
         assert_eq!(rounds(Pass::Cycle(500)), (40, 500));
         let tiny = Plan::new(settings(&[1], 1)).unwrap();
         assert_eq!(tiny.rounds(Pass::Cycle(500)).jobs, 500);
-        assert_eq!(tiny.rounds(Pass::Enqueue).jobs, TASKS);
+        assert_eq!(tiny.rounds(Pass::Enqueue).jobs, 64);
+        assert_eq!(tiny.rounds(Pass::Bulk).jobs, BULK);
+        assert_eq!(rounds(Pass::Drain(512)), (1, 20_000));
     }
 
     #[test]
     fn one_workload_alone_needs_no_other_pass() {
         let mut only = settings(&[1_000], 100);
-        only.only = Some(Workload::Settle);
+        only.only = vec![Workload::Settle];
         let plan = Plan::new(only).unwrap();
         assert_eq!(plan.passes(), [Pass::ClaimThenSettle]);
         assert!(!plan.wants(Workload::Claim));
@@ -310,5 +331,9 @@ mod tests {
         refused(|settings| settings.ready_percent = 76);
         refused(|settings| settings.rows = vec![Filling::MOST + 1]);
         refused(|settings| settings.runs = 0);
+        refused(|settings| {
+            settings.engine = Engine::Postgres;
+            settings.only = vec![Workload::Http];
+        });
     }
 }

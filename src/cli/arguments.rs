@@ -34,12 +34,20 @@ Exit codes: 0 done, 1 no or failed, 2 wrong arguments, configuration, database o
 4 not authorised, 5 conflict, 6 not ended in time, 69 server unreachable, 74 input or output failed, 75 try again later.";
 
 const BENCH: &str = "\
-Workloads: enqueue (one at a time, from 64 tasks), claim and settle (by 100), cycle (claim and settle no-op jobs, by 100
-and by 500). Ours and the limit take turns, and so do the table sizes. The limit is the same work by plain prepared
-statements on the same tables and settings. The configuration is not read, no database but its own is touched.
+Workloads: enqueue (one at a time, from 64 tasks; 32 on PostgreSQL), bulk (1,000 a call), claim and settle (by 100), cycle
+(claim and settle no-op jobs, by 100 and by 500), drain (no-op jobs by real workers), pickup (from the enqueue to the run of an
+idle worker), http (POST /users from 64 and 256 connections, GET /users/{id} from 64) and memory (resident size, idle processor
+time). http and memory are measured on SQLite only.
+Ours and the limit take turns, and so do the table sizes. The limit is the same work by plain prepared statements on the same
+tables and settings; over HTTP, by a bare Dropshot server; on PostgreSQL, that of enqueue is a transaction for each, from as many
+connections. The configuration is not read, no database but its own is touched.
 Exit code 2 when it cannot be run here, such as for too little disk; a table that is printed is whole.
-Example:
-  lockstep bench --dir /var/lib/lockstep --rows 1000,1000000 --output json";
+Examples:
+  lockstep bench --dir /var/lib/lockstep --rows 1000,1000000 --output json
+  lockstep bench --only http --jobs 100000
+  lockstep bench --only drain --rows 1000 --jobs 1000000 --runs 1
+  lockstep bench --only cycle,drain --rows 1000,1000000 --ready 0 --scheduled 100
+  lockstep bench --postgres postgres://postgres@localhost/postgres";
 
 /// Users and durable background jobs behind one `OpenAPI` document.
 #[derive(Debug, Parser)]
@@ -157,6 +165,9 @@ pub(super) enum Command {
     /// Measure the store on this machine, beside the limit of its engine.
     #[command(after_help = BENCH)]
     Bench(BenchArguments),
+    /// A part of `bench`, which starts it.
+    #[command(hide = true)]
+    BenchChild,
     /// Show, check or explain the configuration.
     Config {
         #[command(flatten)]

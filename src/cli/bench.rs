@@ -1,19 +1,28 @@
-//! Owns `lockstep bench`: its arguments, and its report as a table.
-//! Must not know: how anything is measured.
+//! Owns `lockstep bench`: its arguments, and the way to its report.
+//! Must not know: how anything is measured, or shown.
 
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 
-use super::{Failure, Output, Rows, arguments::Form, failure::with_causes};
+use slog::Logger;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{
+    Failure, Output,
+    arguments::Form,
+    bench_tables::{about, tables},
+    failure::with_causes,
+};
 use crate::{
     app::Signals,
-    bench::{
-        self, BenchError, Feature, Figure, Folder, Line, Plan, Ratio, Report, Settings, Workload,
-    },
+    bench::{self, BenchError, Feature, Folder, Plan, Settings, Workload},
     config::{Environment, LogFormat, LogLevel},
     log,
-    store::StoreError,
+    store::{
+        StoreError,
+        bench::{Engine, Server},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -37,12 +46,22 @@ pub(super) struct BenchArguments {
     /// Part of the table that is scheduled for later. What is left is completed.
     #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = value_parser!(u64).range(0..=100))]
     scheduled: u64,
-    /// One workload alone: enqueue, claim, settle or cycle.
-    #[arg(long, value_name = "WORKLOAD")]
-    only: Option<Workload>,
+    /// These workloads alone: enqueue, bulk, claim, settle, cycle, drain, pickup, http, memory.
+    #[arg(long, value_name = "WORKLOAD,…", value_delimiter = ',')]
+    only: Vec<Workload>,
     /// Measure the same with this in force, too: limits (of jobs at the same time and of the queue's depth) or rates.
     #[arg(long, value_name = "FEATURE,…", value_delimiter = ',')]
     with: Vec<Feature>,
+    /// Measure PostgreSQL, in databases of its own that it makes on this server and drops afterwards. A password is better
+    /// in a file that the URL names as passwordfile, where `ps` does not show it.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Jobs that a draining process runs at the same time.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u16).range(1..))]
+    slots: u16,
+    /// How long the processor time of an idle server is watched.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u64).range(1..=3_600))]
+    idle_seconds: u64,
     #[command(flatten)]
     pub(super) form: Form,
 }
@@ -55,7 +74,7 @@ impl From<BenchError> for Failure {
             | BenchError::Store(StoreError::Unavailable { .. } | StoreError::Unusable { .. }) => {
                 Self::Usage(with_causes(&error))
             }
-            BenchError::Store(_) | BenchError::Wrong(_) => {
+            BenchError::Store(_) | BenchError::Broke(..) | BenchError::Wrong(_) => {
                 Self::Internal("nothing was measured", Box::new(error))
             }
         }
@@ -68,7 +87,12 @@ pub(super) fn run(
     environment: &Environment,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let engine = match arguments.postgres {
+        None => Engine::Sqlite,
+        Some(_) => Engine::Postgres,
+    };
     let plan = Plan::new(Settings {
+        engine,
         rows: arguments.rows,
         jobs: arguments.jobs,
         runs: usize::from(arguments.runs),
@@ -77,21 +101,29 @@ pub(super) fn run(
         scheduled_percent: arguments.scheduled,
         only: arguments.only,
         with: arguments.with,
+        slots: usize::from(arguments.slots),
+        idle_seconds: arguments.idle_seconds,
     })?;
     let folder = Folder::new(&arguments.dir, &plan)?;
-    let colour = !environment.no_color();
-    let (log, guard) = log::to_stderr(LogLevel::Warning, LogFormat::Auto, colour);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .thread_name("lockstep")
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Io("cannot start".to_owned(), error))?;
+    let (log, guard) = log(environment);
+    let runtime = runtime()?;
+    let mut server = None;
     let measured = runtime.block_on(async {
+        if let Some(url) = &arguments.postgres {
+            server = Some(find(url).await?);
+        }
         let mut signals = Signals::watch()
             .map_err(|error| Failure::Io("cannot watch for signals".to_owned(), error))?;
+        let tell = |what: &str| output.remark(what);
         tokio::select! {
-            report = bench::run(&plan, &folder, &log, |what| output.remark(what)) => Ok(report?),
+            report = bench::run(&plan, &folder, server.as_ref(), &log, tell) => Ok(report?),
             signal = signals.next() => Err(Failure::No(format!("{signal}: nothing was measured"))),
+        }
+    });
+    let removed = runtime.block_on(async {
+        match &server {
+            Some(server) => server.remove().await,
+            None => Ok(()),
         }
     });
     // Only when nobody works in it any more can the folder go.
@@ -100,134 +132,49 @@ pub(super) fn run(
     drop(log);
     drop(guard);
     let report = measured?;
+    removed.map_err(|error| Failure::of_store(error, "the databases of the bench"))?;
     output.show(&report, about)?;
-    output.only_in_table(|| figures(&report))
-}
-
-fn about(report: &Report) -> Rows {
-    let Report {
-        machine, settings, ..
-    } = report;
-    let known = |what: &Option<String>| what.clone().unwrap_or_else(|| "unknown".to_owned());
-    let load =
-        |load: Option<f64>| load.map_or_else(|| "unknown".to_owned(), |load| load.to_string());
-    Rows::pairs([
-        (
-            "machine",
-            format!(
-                "{} × {}, Linux {}, {}, load {} before and {} after",
-                machine.cores,
-                known(&machine.cpu),
-                known(&machine.kernel),
-                known(&machine.file_system),
-                load(machine.load_before),
-                load(machine.load_after)
-            ),
-        ),
-        (
-            "program",
-            format!("{}, {} build", machine.program, machine.build),
-        ),
-        (
-            "settings",
-            format!(
-                "SQLite, WAL, synchronous=FULL; {} % ready, {} % scheduled; {} jobs a run; runs: {} to warm up, {} that \
-                 count",
-                settings.ready_percent,
-                settings.scheduled_percent,
-                grouped(&settings.jobs.to_string()),
-                settings.warm_up,
-                settings.runs
-            ),
-        ),
-        (
-            "figures",
-            "jobs per second, median (lowest–highest); ratios run by run".to_owned(),
-        ),
-    ])
-}
-
-fn figures(report: &Report) -> Rows {
-    let smallest = report.lines.first().map_or(0, |line| line.rows);
-    let flat = format!("OF {} ROWS", grouped(&smallest.to_string()));
-    let mut columns = vec![
-        "WORKLOAD",
-        "ROWS",
-        "PER SECOND",
-        "OF THE LIMIT",
-        &flat,
-        "LIMIT PER SECOND",
-        "LIMIT OF THAT",
-    ];
-    let features = !report.settings.with.is_empty();
-    if features {
-        columns.push("OF PLAIN");
+    for table in tables(&report) {
+        output.only_in_table(|| table)?;
     }
-    let known = |part: Option<Ratio>| part.map_or_else(String::new, ratio);
-    Rows::new(&columns).with(&report.lines, |line| {
-        let mut cells = vec![
-            name(line),
-            grouped(&line.rows.to_string()),
-            figure(&line.ours),
-            ratio(line.of_limit),
-            known(line.of_smallest),
-            figure(&line.limit),
-            known(line.limit_of_smallest),
-        ];
-        cells.extend(features.then(|| known(line.of_plain)));
-        cells
+    Ok(())
+}
+
+/// The other process of a workload that wants two.
+pub(super) fn run_child(environment: &Environment) -> Result<(), Failure> {
+    let (log, guard) = log(environment);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(bench::run_child(&log));
+    runtime.shutdown_background();
+    drop(log);
+    drop(guard);
+    Ok(outcome?)
+}
+
+fn log(environment: &Environment) -> (Logger, log::Guard) {
+    let colour = !environment.no_color();
+    log::to_stderr(LogLevel::Warning, LogFormat::Auto, colour)
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .thread_name("lockstep")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Io("cannot start".to_owned(), error))
+}
+
+/// Where it cannot be measured, nothing is.
+async fn find(url: &str) -> Result<Server, Failure> {
+    let found = async {
+        let server = Server::find(url).await?;
+        server.probe().await?;
+        Ok(server)
+    };
+    found.await.map_err(|error: StoreError| {
+        Failure::Usage(format!(
+            "cannot bench on PostgreSQL: {}",
+            with_causes(&error)
+        ))
     })
-}
-
-fn name(line: &Line) -> String {
-    let by = |batch: usize| format!("{} by {batch}", line.workload);
-    let plain = line.batch.map_or_else(|| line.workload.to_string(), by);
-    match line.with {
-        None => plain,
-        Some(feature) => format!("{plain}, {feature}"),
-    }
-}
-
-fn figure(figure: &Figure) -> String {
-    let whole = |rate: f64| grouped(&format!("{rate:.0}"));
-    format!(
-        "{} ({}–{})",
-        whole(figure.median),
-        whole(figure.min),
-        whole(figure.max)
-    )
-}
-
-/// 1,000,000 in place of 1000000.
-fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn ratio(ratio: Ratio) -> String {
-    let percent = |part: f64| (part * 100.0).round();
-    format!(
-        "{} % ({}–{})",
-        percent(ratio.median),
-        percent(ratio.min),
-        percent(ratio.max)
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        let of = |number: u64| grouped(&number.to_string());
-        assert_eq!([of(7), of(999), of(1_000)], ["7", "999", "1,000"]);
-        assert_eq!(of(1_234_567), "1,234,567");
-    }
 }

@@ -72,6 +72,7 @@ fn dispatch(
         Some(Command::Spec { command, form }) => command.run(form.output, output),
         Some(Command::Db { command, .. }) => block_on(command.run(output)),
         Some(Command::Bench(arguments)) => bench::run(arguments, environment, output),
+        Some(Command::BenchChild) => bench::run_child(environment),
         Some(Command::Completions { shell }) => completions(shell, output),
         Some(Command::Health { server, .. }) => {
             block_on(health::run(server, &context.config()?, output))
@@ -235,9 +236,13 @@ impl Arguments {
                 | Command::Config { form, .. }
                 | Command::Health { form, .. },
             ) => form.output,
-            None | Some(Command::Serve(_) | Command::Worker(_) | Command::Completions { .. }) => {
-                Format::Table
-            }
+            None
+            | Some(
+                Command::Serve(_)
+                | Command::Worker(_)
+                | Command::BenchChild
+                | Command::Completions { .. },
+            ) => Format::Table,
         }
     }
 }

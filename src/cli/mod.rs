@@ -3,6 +3,7 @@
 
 mod arguments;
 mod bench;
+mod bench_tables;
 mod bulk;
 mod database;
 mod database_bulk;

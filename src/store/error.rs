@@ -211,6 +211,12 @@ impl From<diesel::result::Error> for StoreError {
                         message: "payload must not have U+0000 in it".to_owned(),
                     };
                 }
+                if said.contains("invalid input syntax for type json") {
+                    return Self::Refused {
+                        field: "payload",
+                        message: "payload must be JSON".to_owned(),
+                    };
+                }
                 let known = POSTGRES.into_iter().find(|(words, _)| said.contains(words));
                 match known {
                     Some((_, reason)) => reason,

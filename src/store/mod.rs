@@ -18,6 +18,10 @@ mod postgres;
 mod readers;
 mod requests;
 mod schedules;
+#[allow(
+    clippy::wildcard_imports,
+    reason = "Diesel's tables take types by their names"
+)]
 mod schema;
 mod sqlite;
 mod time;

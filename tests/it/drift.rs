@@ -12,11 +12,11 @@ use lockstep::{
 };
 use serde_json::{Value, json};
 
-use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
     support::{
         database::{Database, policy},
+        place::on_postgres,
         server::TestServer,
     },
 };
@@ -227,7 +227,7 @@ async fn one_request_walks_over_so_many_jobs_and_no_more() {
 
 #[test]
 fn the_exit_code_says_whether_a_deploy_would_leave_jobs_behind() {
-    let home = Home::new();
+    let home = Home::on_either();
     let enqueue = |payload| {
         home.run(&["jobs", "enqueue", "data_export", "--payload", payload])
             .expect(0);
@@ -255,7 +255,7 @@ fn the_exit_code_says_whether_a_deploy_would_leave_jobs_behind() {
     // What is good under another version's schema is that version's to declare; what this one leaves aside is not.
     home.run(&["jobs", "delete", "1"]).expect(0);
     home.run(&["jobs", "drift", "--spec", file]).expect(0);
-    Place::File(home.path().join("users.db"))
+    home.place()
         .execute("UPDATE job_queue SET schema_fingerprint = 'older'");
     home.run(&["jobs", "drift"]).expect(1).saying("unchanged");
 
@@ -278,17 +278,18 @@ fn the_exit_code_says_whether_a_deploy_would_leave_jobs_behind() {
     }
     home.run(&["jobs", "drift", "--spec", "nowhere.yaml"])
         .expect(2);
-    assert!(fs::exists(home.path().join("users.db")).unwrap());
+    let file = fs::exists(home.path().join("users.db")).unwrap();
+    assert_eq!(file, !on_postgres());
 }
 
 #[test]
 fn a_server_tells_what_its_database_tells() {
-    let home = Home::new();
+    let home = Home::on_either();
     home.run(&["jobs", "enqueue", "data_analysis", "Monthly"])
         .expect(0);
     home.run(&["jobs", "enqueue", "data_export", "--payload", "{}"])
         .expect(0);
-    Place::File(home.path().join("users.db")).execute(
+    home.place().execute(
         r#"UPDATE job_queue SET schema_fingerprint = 'older', payload = '{"formats":1}' WHERE job_type = 'data_export'"#,
     );
     let arguments = ["serve", "--port", "0", "--no-workers"];

@@ -63,7 +63,7 @@ async fn create_users(client: Client, round: usize, number: usize, told: Arc<Tol
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_9() {
-    let home = Home::new();
+    let home = Home::on_either();
     let told = Arc::new(Told::default());
     for round in 0..ROUNDS {
         let (server, client) = serve(&home, true);
@@ -93,9 +93,8 @@ async fn what_was_acknowledged_survives_kill_9() {
 
 /// Every acknowledged user is stored, every stored user has exactly one job, and the counters are exact.
 async fn check(home: &Home, told: &Told) {
-    let path = home.path().join("users.db");
     let log = slog::Logger::root(slog::Discard, slog::o!());
-    let config = StoreConfig::new(path.to_str().unwrap());
+    let config = StoreConfig::new(home.place().url());
     let store = Store::open(&config, Arc::new(SystemClock), &log)
         .await
         .unwrap();
@@ -139,7 +138,7 @@ async fn check(home: &Home, told: &Told) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_survive_a_killed_and_a_frozen_worker() {
     const JOBS: usize = 60;
-    let home = Home::new();
+    let home = Home::on_either();
     let (server, client) = serve(&home, false);
     let variables = [("LEASE_SECONDS", "1"), ("WORKER_COUNT", "4")];
     let mut workers: Vec<_> = (0..3)
@@ -173,7 +172,7 @@ async fn jobs_survive_a_killed_and_a_frozen_worker() {
     server.signal("TERM");
     assert_eq!(server.end(), Some(0));
     let log = slog::Logger::root(slog::Discard, slog::o!());
-    let config = StoreConfig::new(home.path().join("users.db").to_str().unwrap());
+    let config = StoreConfig::new(home.place().url());
     let store = Store::open(&config, Arc::new(SystemClock), &log)
         .await
         .unwrap();

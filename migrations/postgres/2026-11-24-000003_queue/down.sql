@@ -1,6 +1,8 @@
 DROP TABLE leaders;
 DROP TABLE turns;
 DROP TABLE workers;
+DROP TABLE quiet_commits;
+DROP TABLE event_log;
 DROP TABLE job_events;
 DROP TABLE schedule_runs;
 DROP TABLE schedules;

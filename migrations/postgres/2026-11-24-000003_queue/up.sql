@@ -161,8 +161,24 @@ CREATE TABLE job_events (
     -- The number of the transaction that wrote it: whoever reads in order knows which ones may still be under way.
     id BIGINT PRIMARY KEY,
     at TIMESTAMPTZ NOT NULL,
-    transitions JSON NOT NULL
+    transitions JSON NOT NULL,
+    -- A crash takes back numbers of transactions and gives them to others: this tells whose the row is (postgres/fate.rs).
+    token BIGINT NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0)
 );
+
+-- Up to which number the log was trimmed: numbers have gaps, so that it does not show in the log itself.
+CREATE TABLE event_log (
+    id INTEGER PRIMARY KEY,
+    trimmed BIGINT NOT NULL
+);
+INSERT INTO event_log (id, trimmed) VALUES (1, 0);
+
+-- The last transaction of each connection that moved no job and so has no row in job_events.
+CREATE TABLE quiet_commits (
+    backend INTEGER PRIMARY KEY,
+    number BIGINT NOT NULL,
+    token BIGINT NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0)
+) WITH (fillfactor = 50);
 
 -- Processes that run jobs, as long as they say so.
 CREATE TABLE workers (

@@ -102,6 +102,7 @@ async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logg
                 warned = true;
             }
         }
+        // Not all processes at once.
         let pause = rand::rng().random_range(PAUSES);
         sleep(pause).await;
     }
@@ -136,9 +137,8 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
             () = hints.notified() => {
                 // What arrives meanwhile is heard, too.
                 while let Ok(Some(message)) = timeout_at(next, driver.next()).await {
-                    match message.map_err(lost)? {
-                        AsyncMessage::Notification(_) => wake.hint(),
-                        _ => {}
+                    if let AsyncMessage::Notification(_) = message.map_err(lost)? {
+                        wake.hint();
                     }
                 }
                 driver.drive(client.batch_execute(&tell)).await.map_err(lost)?;

@@ -42,8 +42,8 @@ impl ServerClock {
         now.checked_add_signed(ahead).unwrap_or(now)
     }
 
-    /// Asks the server. The answer is right within half of the time that it took: what may be right already is left, so
-    /// that processes on one machine, whose clock is the same, do not drift apart by what they guess.
+    /// Asks the server. Its clock showed the answer at some moment between question and answer: how far it is ahead is only
+    /// put right as far as that proves it wrong, so that processes of one machine agree however long their answers took.
     pub(super) fn measure(&self, conn: &mut Conn) -> Result<(), StoreError> {
         if !self.own.is_machines() {
             return Ok(());
@@ -51,35 +51,35 @@ impl ServerClock {
         let before = micros(self.own.now());
         let Now { now } = statement("SELECT clock_timestamp() AS now").get_result(conn)?;
         let after = micros(self.own.now());
-        let here = before + (after - before) / 2;
-        self.correct(now - here, (after - before) / 2 + 1);
+        self.ahead.store(
+            within(
+                self.ahead.load(Ordering::Relaxed),
+                now - after,
+                now - before,
+            ),
+            Ordering::Relaxed,
+        );
         Ok(())
     }
+}
 
-    /// `ahead` as it was measured, give or take `doubt`.
-    fn correct(&self, ahead: i64, doubt: i64) {
-        if (ahead - self.ahead.load(Ordering::Relaxed)).abs() > doubt {
-            self.ahead.store(ahead, Ordering::Relaxed);
-        }
+/// The value nearest to `known` from `least` on, up to `most`. A clock that was set back meanwhile may have turned them round.
+fn within(known: i64, least: i64, most: i64) -> i64 {
+    if least > most {
+        return known;
     }
+    known.clamp(least, most)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::clock::SystemClock;
+    use super::within;
 
     #[test]
-    fn only_what_is_wrong_for_certain_is_put_right() {
-        let clock = ServerClock::new(Arc::new(SystemClock));
-        let ahead = |clock: &ServerClock| clock.ahead.load(Ordering::Relaxed);
-        clock.correct(900, 1_000);
-        assert_eq!(ahead(&clock), 0);
-        clock.correct(-5_000, 1_000);
-        assert_eq!(ahead(&clock), -5_000);
-        clock.correct(-4_500, 500);
-        assert_eq!(ahead(&clock), -5_000);
-        clock.correct(-4_499, 500);
-        assert_eq!(ahead(&clock), -4_499);
+    fn what_an_answer_does_not_prove_wrong_stays() {
+        assert_eq!(within(0, -20_000, 300), 0);
+        assert_eq!(within(0, 5_000, 25_000), 5_000);
+        assert_eq!(within(9_000, -20_000, 300), 300);
+        assert_eq!(within(7, 20, 10), 7);
     }
 }

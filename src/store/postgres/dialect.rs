@@ -12,12 +12,12 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::sql::{
-    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
     runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
+    together::NewRow,
 };
 use crate::store::{
     StoreError,
@@ -336,19 +336,23 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
         .many(Many::OptionalTexts(rows.iter().map(error).collect())))
 }
 
+/// What is to be known of a commit's event row.
+pub(in crate::store) type Noted = super::fate::Mark;
+
 /// What a commit did: the event row, and the sums, in one statement.
 pub(in crate::store) fn note(
     conn: &mut Conn,
     at: i64,
     event: String,
     sums: &[Sum<'_>],
-) -> QueryResult<()> {
+) -> QueryResult<Noted> {
     statement(
         "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
          SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
          AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
          DO UPDATE SET count = job_counts.count + excluded.count) \
-         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?)",
+         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?) \
+         RETURNING id AS number, token",
     )
     .many(Many::Texts(
         sums.iter().map(|sum| sum.queue.to_owned()).collect(),
@@ -364,17 +368,42 @@ pub(in crate::store) fn note(
     .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
     .at(at)
     .raw_json(Some(event))
-    .execute(conn)
-    .map(drop)
+    .get_result(conn)
 }
 
-/// The oldest commit in the event log that is kept, and the newest that nothing can come before any more.
+/// The ends of the event log: the oldest commit that is kept, the newest that there can be, and up to which one they are
+/// gone.
 pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
-     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS newest";
-/// Of events: nothing can come before them any more. What a transaction wrote is in its place once it and all older ones
-/// have ended.
-pub(in crate::store) const EVENTS_IN_ORDER: &str =
-    "job_events.id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+     pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 AS newest, \
+     (SELECT trimmed FROM event_log WHERE id = 1) AS trimmed";
+
+/// The first number that a transaction under way may still use. Where events wait for one, only transactions in this
+/// database count, as long as nobody's are hidden from this role: others write no events here. Their numbers have 32 bits.
+const IN_ORDER: &str = "WITH ends AS (SELECT pg_snapshot_xmin(now)::text::bigint AS low, \
+     pg_snapshot_xmax(now)::text::bigint AS high FROM pg_current_snapshot() AS now), \
+     sessions AS (SELECT backend_xid, query FROM pg_stat_activity \
+     WHERE datname = current_database() AND usesysid IS NOT NULL) \
+     SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM job_events WHERE id >= low) \
+     OR EXISTS (SELECT 1 FROM sessions WHERE query = '<insufficient privilege>') THEN low \
+     ELSE (SELECT coalesce(min(high - (((high - backend_xid::text::bigint + 2147483648) % 4294967296 + 4294967296) \
+     % 4294967296 - 2147483648)), high) FROM (SELECT backend_xid FROM sessions WHERE backend_xid IS NOT NULL \
+     UNION ALL SELECT high::text::xid) AS under_way) END AS id FROM ends";
+
+/// Before a snapshot is taken: whatever it shows of commits below this number is in its place, and nothing comes before it
+/// any more.
+pub(in crate::store) fn events_in_order(conn: &mut Conn) -> QueryResult<i64> {
+    let bound: Id = statement(IN_ORDER).get_result(conn)?;
+    Ok(bound.id)
+}
+
+/// Keeps in mind up to which number events are gone.
+pub(in crate::store) fn trimmed(conn: &mut Conn, last: i64) -> QueryResult<()> {
+    statement("UPDATE event_log SET trimmed = greatest(trimmed, ?) WHERE id = 1")
+        .int(last)
+        .execute(conn)
+        .map(drop)
+}
+
 /// The newest event beyond so many newer ones. Numbers are those of transactions: they have gaps.
 pub(in crate::store) const EVENTS_BEYOND: &str =
     "SELECT id AS number FROM job_events ORDER BY id DESC OFFSET ? LIMIT 1";
@@ -389,9 +418,11 @@ pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT \
 
 /// Jobs with one of these numbers.
 #[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
-pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
+pub(in crate::store) fn with_ids(ids: &[i64]) -> Result<Condition, StoreError> {
     let among = sql::<Bool>("job_queue.id = ANY(");
-    Ok(Box::new(among.bind::<Array<BigInt>, _>(ids).sql(")")))
+    Ok(Box::new(
+        among.bind::<Array<BigInt>, _>(ids.to_vec()).sql(")"),
+    ))
 }
 
 /// Jobs with a tag.

@@ -1,83 +1,104 @@
-//! Owns finding out what became of a transaction whose commit nobody answered.
-//! Must not know: what it did, or who asks for it again.
-//!
-//! The server remembers by their numbers which transactions it committed. But a server that has crashed, or a standby
-//! that took its place, may have lost some of them, and gives their numbers to others: that number 7 is committed says
-//! nothing then. A transaction that moved jobs has left a row of its own in the event log, and that row decides.
+//! Owns what became of a commit that nobody answered: each transaction that writes leaves a row of its own, which is there
+//! if and only if it was committed.
+//! Must not know: what the transaction wrote besides.
 
-use diesel::{
-    OptionalExtension, QueryResult, QueryableByName, RunQueryDsl, result::Error, sql_types,
+use std::{
+    thread,
+    time::{Duration, Instant},
 };
 
-use super::{sql::statement::statement, wrapper::Conn};
+use diesel::{
+    OptionalExtension, QueryResult, QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Bool, Nullable, Text},
+};
 
-/// What a transaction can be found by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trace {
-    /// Its number, if it has written anything.
-    pub(super) number: Option<i64>,
-    /// The moment of its event, if it has one.
-    pub(super) event: Option<i64>,
-}
+use super::{Conn, sql::statement::statement};
+use crate::store::StoreError;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Committed,
-    Aborted,
-    /// The server has not noticed yet that its client is gone.
-    UnderWay,
-    /// Nobody can tell.
-    Unknown,
-}
+/// Between two looks at a transaction that has not ended.
+const PAUSE: Duration = Duration::from_millis(50);
 
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
-    number: Option<i64>,
+/// What a transaction is known by. Its number is not enough: those that had not reached the disk before a crash are given
+/// to others after it.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub(in crate::store) struct Mark {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+    #[diesel(sql_type = BigInt)]
+    token: i64,
 }
 
 #[derive(QueryableByName)]
-struct Said {
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    said: Option<String>,
+struct Status {
+    #[diesel(sql_type = Nullable<Text>)]
+    status: Option<String>,
 }
 
-/// The number of the transaction that is open, if it has written anything.
-pub(super) fn number(conn: &mut Conn) -> QueryResult<Option<i64>> {
-    let number: Number =
-        statement("SELECT pg_current_xact_id_if_assigned()::text::bigint AS number")
-            .get_result(conn)?;
-    Ok(number.number)
+#[derive(QueryableByName)]
+struct Ours {
+    #[diesel(sql_type = Bool)]
+    ours: bool,
 }
 
-/// What became of the transaction with this number, and with an event of this moment.
-pub(super) fn fate(conn: &mut Conn, number: i64, event: Option<i64>) -> QueryResult<Fate> {
-    let said: Said = match statement("SELECT pg_xact_status(CAST(CAST(? AS text) AS xid8)) AS said")
-        .int(number)
-        .get_result(conn)
-    {
-        // The server has not come so far: it has lost the transaction.
-        Err(Error::DatabaseError(_, said)) if said.message().contains("is in the future") => {
-            return Ok(Fate::Aborted);
+/// Marks a transaction that has moved no job, if it has written anything.
+pub(super) fn quiet(conn: &mut Conn) -> QueryResult<Option<Mark>> {
+    statement(
+        "INSERT INTO quiet_commits (backend, number) \
+         SELECT pg_backend_pid(), pg_current_xact_id()::text::bigint \
+         WHERE pg_current_xact_id_if_assigned() IS NOT NULL \
+         ON CONFLICT (backend) DO UPDATE SET number = excluded.number, token = DEFAULT \
+         RETURNING number, token",
+    )
+    .get_result(conn)
+    .optional()
+}
+
+/// Whether the transaction was committed. `connect` gives another connection, as often as it is asked. `None`: nobody can
+/// tell before the deadline.
+pub(super) fn was_committed(
+    mark: Mark,
+    deadline: Instant,
+    conn: &mut Option<Conn>,
+    connect: impl Fn() -> Result<Conn, StoreError>,
+) -> Option<bool> {
+    while Instant::now() < deadline {
+        let told = match conn.take().map_or_else(&connect, Ok) {
+            Ok(fresh) => ask(conn.insert(fresh), mark),
+            Err(error) => Err(error),
+        };
+        match told {
+            Ok(Some(committed)) => return Some(committed),
+            // The server has not noticed yet that we are gone.
+            Ok(None) => {}
+            Err(_) => *conn = None,
         }
-        said => said?,
-    };
-    match said.said.as_deref() {
-        Some("aborted") => Ok(Fate::Aborted),
-        Some("in progress") => Ok(Fate::UnderWay),
-        Some("committed") => {
-            let Some(at) = event else {
-                return Ok(Fate::Unknown);
-            };
-            // In a statement of its own: what was committed before it is seen.
-            let ours: Option<Number> =
-                statement("SELECT id AS number FROM job_events WHERE id = ? AND at = ?")
-                    .int(number)
-                    .at(at)
-                    .get_result(conn)
-                    .optional()?;
-            Ok(ours.map_or(Fate::Aborted, |_| Fate::Committed))
-        }
-        _ => Ok(Fate::Unknown),
+        thread::sleep(PAUSE);
     }
+    None
+}
+
+/// `None`: it has not ended.
+fn ask(conn: &mut Conn, mark: Mark) -> Result<Option<bool>, StoreError> {
+    let status = statement("SELECT pg_xact_status(CAST(CAST(? AS text) AS xid8)) AS status")
+        .int(mark.number)
+        .get_result::<Status>(conn);
+    match status {
+        Ok(Status { status }) if status.as_deref() == Some("in progress") => return Ok(None),
+        Ok(Status { status }) if status.as_deref() == Some("aborted") => return Ok(Some(false)),
+        // Committed, by us or by whoever was given the number after a crash; or forgotten, or, after a crash, not given yet.
+        Ok(_) => {}
+        Err(error) if error.to_string().contains("is in the future") => return Ok(Some(false)),
+        Err(error) => return Err(error.into()),
+    }
+    // A statement of its own: it sees what was committed before the status was.
+    let found: Ours = statement(
+        "SELECT EXISTS (SELECT 1 FROM job_events WHERE id = ? AND token = ?) \
+         OR EXISTS (SELECT 1 FROM quiet_commits WHERE number = ? AND token = ?) AS ours",
+    )
+    .int(mark.number)
+    .int(mark.token)
+    .int(mark.number)
+    .int(mark.token)
+    .get_result(conn)?;
+    Ok(Some(found.ours))
 }

@@ -10,9 +10,11 @@ mod dialect;
 mod doctor;
 mod fate;
 mod leaders;
+pub(super) mod limit;
 mod open;
 mod parameters;
 mod passfile;
+pub(super) mod place;
 mod session;
 mod settings;
 #[path = "../sql/mod.rs"]

@@ -36,9 +36,15 @@ pub(super) fn prepare(
     }
     // After a restore from another cluster, transactions there have other numbers: what was told before is no order for
     // what is told from now on.
-    statement(
+    let gone = statement(
         "DELETE FROM job_events WHERE id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
     )
+    .execute(&mut conn)?;
+    statement(
+        "UPDATE event_log SET trimmed = pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 \
+         WHERE id = 1 AND (? OR trimmed >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)",
+    )
+    .bool(gone > 0)
     .execute(&mut conn)?;
     clock.measure(&mut conn)
 }

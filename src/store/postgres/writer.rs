@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use rand::Rng;
 use slog::{Logger, error, warn};
 
 use super::{
     clock::ServerClock,
-    fate::{Fate, Trace, fate, number},
+    fate::{self, Mark},
     settings::Settings,
     sql::{
         controls::Controls,
@@ -33,8 +34,8 @@ use crate::store::{
 
 /// How long a commit is tried again before its callers are told that it cannot be had now.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Between two questions what became of a commit.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long a unit waits for a lock, in ms, when one of its batch has waited in vain.
+const ONE_OF_MANY: u32 = 1_000;
 
 /// The ways to the writing connections.
 #[derive(Clone)]
@@ -84,6 +85,16 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
     Ok((writers, threads))
 }
 
+/// How a transaction is tried.
+#[derive(Clone, Copy)]
+struct Way {
+    turn: Turn,
+    /// With a savepoint for each unit.
+    careful: bool,
+    /// When a lock that is not had ends the try.
+    deadline: Instant,
+}
+
 /// How a try ended that did not commit.
 enum Miss {
     /// A unit asked to be alone.
@@ -94,8 +105,8 @@ enum Miss {
     Refused(StoreError),
     /// The connection was lost before the commit was asked for.
     Lost(StoreError),
-    /// The connection was lost while the commit was asked for.
-    Unknown(StoreError, Trace),
+    /// The connection was lost while the commit was asked for. What the transaction is known by, if it wrote anything.
+    Unknown(StoreError, Option<Mark>),
 }
 
 /// One writing thread.
@@ -172,7 +183,12 @@ impl Committer {
         let mut losses = 0;
         loop {
             (*wake, *moved) = (false, false);
-            let mut miss = match self.attempt(batch, turn, careful, wake, moved) {
+            let way = Way {
+                turn,
+                careful,
+                deadline,
+            };
+            let mut miss = match self.attempt(batch, way, wake, moved) {
                 Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
@@ -184,14 +200,8 @@ impl Committer {
                 miss = lost;
             }
             match miss {
-                Miss::Alone => {
-                    turn = Turn::Alone;
-                    continue;
-                }
-                Miss::Unit => {
-                    careful = true;
-                    continue;
-                }
+                Miss::Alone => turn = Turn::Alone,
+                Miss::Unit => careful = true,
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
                 Miss::Refused(error) => {
                     warn!(self.common.log, "a transaction is begun again"; "error" => %error);
@@ -206,38 +216,19 @@ impl Committer {
                     }
                     pause(&mut losses);
                 }
-                Miss::Unknown(error, trace) => {
+                Miss::Unknown(error, mark) => {
                     self.conn = None;
-                    match self.was_committed(trace, deadline) {
-                        Some(true) => return Ok(()),
-                        Some(false) => {}
-                        None => return Err(error),
+                    let connect = || reopen(&self.common.settings);
+                    let committed = match mark {
+                        None => Some(false),
+                        Some(mark) => fate::was_committed(mark, deadline, &mut self.conn, connect),
+                    };
+                    if committed.ok_or(error)? {
+                        return Ok(());
                     }
                 }
             }
         }
-    }
-
-    /// Whether a transaction was committed whose commit nobody answered. `None`: nobody can tell.
-    fn was_committed(&mut self, trace: Trace, deadline: Instant) -> Option<bool> {
-        // Without a number it has written nothing.
-        let Some(number) = trace.number else {
-            return Some(false);
-        };
-        while Instant::now() < deadline {
-            let fate = self
-                .connected()
-                .and_then(|conn| Ok(fate(conn, number, trace.event)?));
-            match fate {
-                Ok(Fate::Committed) => return Some(true),
-                Ok(Fate::Aborted) => return Some(false),
-                Ok(Fate::Unknown) => return None,
-                Ok(Fate::UnderWay) => {}
-                Err(_) => self.conn = None,
-            }
-            thread::sleep(PAUSE);
-        }
-        None
     }
 
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
@@ -251,17 +242,43 @@ impl Committer {
     fn attempt(
         &mut self,
         batch: &mut [Box<dyn Unit>],
-        mut turn: Turn,
-        careful: bool,
+        way: Way,
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<(), Miss> {
-        let begin = begin(&self.common.settings, turn);
+        let begin = begin(&self.common.settings, way);
         let conn = self.connected().map_err(Miss::Lost)?;
         conn.batch_execute(&begin).map_err(missed)?;
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
         let now = self.common.clock.now();
+        self.work(batch, way, now, wake)?;
+        *moved = !self.ledger.is_empty();
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let mark = match self.ledger.flush(conn, micros(now)).map_err(missed)? {
+            Some(mark) => Some(mark),
+            None => fate::quiet(conn).map_err(missed)?,
+        };
+        conn.batch_execute("COMMIT")
+            .map_err(|error| match missed(error) {
+                Miss::Lost(error) => Miss::Unknown(error, mark),
+                refused => refused,
+            })
+    }
+
+    /// Runs the units in the transaction that has begun.
+    fn work(
+        &mut self,
+        batch: &mut [Box<dyn Unit>],
+        way: Way,
+        now: DateTime<Utc>,
+        wake: &mut bool,
+    ) -> Result<(), Miss> {
+        let Way {
+            mut turn,
+            careful,
+            deadline,
+        } = way;
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let mut tx = Tx {
             conn,
@@ -274,7 +291,7 @@ impl Committer {
         };
         let together = !careful
             && store_together(&mut tx, batch).map_err(|error| match refused(error) {
-                // What is wrong with one is not to be the others' refusal.
+                // One of them is the reason, and only that one is to hear of it.
                 Miss::Refused(error) if !is(&error, CONFLICT) => Miss::Unit,
                 miss => miss,
             })?;
@@ -303,6 +320,10 @@ impl Committer {
                     return Err(refused(StoreError::unavailable(reason)));
                 }
                 _ if !careful => return Err(Miss::Unit),
+                // Each has waited as long as it may: what is in the way is in everybody's.
+                Some(StoreError::Unavailable { reason, .. }) if Instant::now() >= deadline => {
+                    return Err(Miss::Refused(StoreError::unavailable(reason)));
+                }
                 _ => {
                     tx.ledger.rewind(mark);
                     tx.controls.forget();
@@ -313,18 +334,7 @@ impl Committer {
                 }
             }
         }
-        *moved = !self.ledger.is_empty();
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-        self.ledger.flush(conn, micros(now)).map_err(missed)?;
-        let trace = Trace {
-            number: number(conn).map_err(missed)?,
-            event: moved.then_some(micros(now)),
-        };
-        conn.batch_execute("COMMIT")
-            .map_err(|error| match missed(error) {
-                Miss::Lost(error) => Miss::Unknown(error, trace),
-                refused => refused,
-            })
+        Ok(())
     }
 
     fn roll_back(&mut self) -> Result<(), Miss> {
@@ -337,21 +347,26 @@ impl Committer {
 fn pause(losses: &mut u32) {
     if *losses > 0 {
         let shortest = 25 << (*losses).min(4);
-        thread::sleep(Duration::from_millis(
-            rand::rng().random_range(shortest..=shortest * 2),
-        ));
+        let pause = rand::rng().random_range(shortest..=shortest * 2);
+        thread::sleep(Duration::from_millis(pause));
     }
     *losses += 1;
 }
 
 /// What begins a transaction, in one message.
-fn begin(settings: &Settings, turn: Turn) -> String {
+fn begin(settings: &Settings, way: Way) -> String {
     let mut begin = String::from("BEGIN");
     if let Some(pooled) = settings.transaction_sql() {
         begin.push(';');
         begin.push_str(&pooled);
     }
-    if turn == Turn::Alone {
+    if way.careful {
+        // One of many may have waited in vain: the others are not to wait as long, one after the other.
+        let patience = settings.lock_timeout.min(ONE_OF_MANY);
+        begin.push_str("; SET LOCAL lock_timeout = ");
+        begin.push_str(&patience.to_string());
+    }
+    if way.turn == Turn::Alone {
         begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
     }
     begin

@@ -96,67 +96,6 @@ pub(in crate::store) fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
     job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
 }
 
-/// Stores due jobs that nobody may refuse, by one statement, unless the depth of a queue is limited. Answers them in their
-/// order; `None`: each is to be stored for itself.
-pub(in crate::store) fn insert_many(
-    tx: &mut Tx<'_>,
-    jobs: &[&NewJob],
-    ageing: Duration,
-) -> Result<Option<Vec<Enqueued>>, StoreError> {
-    let controls = tx.controls.all(tx.conn)?;
-    if controls.iter().any(|it| it.limits.max_depth.is_some()) {
-        return Ok(None);
-    }
-    let now = micros(tx.now);
-    let rows: Vec<NewRow<'_>> = jobs
-        .iter()
-        .map(|job| {
-            let scheduled_at = start(tx, job);
-            NewRow {
-                job,
-                status: if scheduled_at > now {
-                    JobStatus::Scheduled
-                } else {
-                    JobStatus::Pending
-                },
-                rank: rank(scheduled_at, job.priority, ageing),
-                timeout_ms: i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX),
-                scheduled_at,
-                created_at: now,
-            }
-        })
-        .collect();
-    let ids = dialect::insert_jobs(tx.conn, &rows)?;
-    if ids.len() != rows.len() {
-        return Err(StoreError::internal("not all jobs were inserted"));
-    }
-    *tx.wake = true;
-    let stored = rows.iter().zip(ids).map(|(row, id)| {
-        let kind = (row.job.queue.as_ref(), row.job.job_type.as_ref());
-        tx.ledger.moved(id, kind, None, Some(row.status));
-        Enqueued {
-            outcome: EnqueueOutcome::Created,
-            job: Job {
-                status: row.status,
-                scheduled_at: moment(row.scheduled_at),
-                ..stored(row.job.clone(), id, tx.now)
-            },
-        }
-    });
-    Ok(Some(stored.collect()))
-}
-
-/// A job that is stored with others. Moments in microseconds.
-#[derive(Debug)]
-pub(in crate::store) struct NewRow<'a> {
-    pub(in crate::store) job: &'a NewJob,
-    pub(in crate::store) status: JobStatus,
-    pub(in crate::store) rank: i64,
-    pub(in crate::store) timeout_ms: i64,
-    pub(in crate::store) scheduled_at: i64,
-    pub(in crate::store) created_at: i64,
-}
-
 /// One that has nothing but what every job has.
 fn is_plain(job: &NewJob) -> bool {
     job.expires_at.is_none()
@@ -224,7 +163,7 @@ fn write(
 }
 
 /// The row of a job that was just stored.
-fn stored(job: NewJob, id: i64, now: DateTime<Utc>) -> Job {
+pub(in crate::store) fn stored(job: NewJob, id: i64, now: DateTime<Utc>) -> Job {
     Job {
         id,
         job_type: job.job_type.into_owned(),

@@ -3,8 +3,7 @@
 
 use diesel::{
     Connection, ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl,
-    dsl::sql,
-    sql_types::{BigInt, Bool, Nullable},
+    sql_types::{BigInt, Nullable},
 };
 use serde::Deserialize;
 
@@ -31,9 +30,10 @@ impl Engine {
     ) -> Result<EventPage, StoreError> {
         // In one transaction: what is trimmed meanwhile is there, or its loss is told.
         self.read(move |conn| {
+            let bound = dialect::events_in_order(conn)?;
             conn.transaction(|conn| {
                 dialect::snapshot(conn)?;
-                read(conn, from, &filter, limit)
+                read(conn, bound, from, &filter, limit)
             })
         })
         .await
@@ -60,32 +60,33 @@ struct Ends {
     /// The oldest commit that is kept.
     #[diesel(sql_type = Nullable<BigInt>)]
     oldest: Option<i64>,
-    /// The newest that there ever was.
+    /// The newest that there can be by now.
     #[diesel(sql_type = Nullable<BigInt>)]
     newest: Option<i64>,
+    /// Up to which one they are gone.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    trimmed: Option<i64>,
 }
 
 fn read(
     conn: &mut Conn,
+    bound: i64,
     from: EventsFrom,
     filter: &EventFilter,
     limit: usize,
 ) -> Result<EventPage, StoreError> {
     let ends: Ends = statement(dialect::EVENT_ENDS).get_result(conn)?;
-    let end = ends.newest.unwrap_or(0) + 1;
-    let oldest = EventCursor {
-        commit: ends.oldest.unwrap_or(end),
-        events: 0,
-    };
-    let end = EventCursor {
-        commit: end,
-        events: 0,
-    };
+    let beyond = place(ends.newest.unwrap_or(0) + 1);
+    // Not beyond what has not come to its place yet.
+    let end = beyond.min(place(bound));
+    let oldest = ends.oldest.map_or(end, place);
     let (cursor, gap) = match from {
         EventsFrom::Oldest => (oldest, false),
         EventsFrom::Now => (end, false),
         // Trimmed away, or of another database: before a restore, for example.
-        EventsFrom::After(asked) if asked.commit.max(1) < oldest.commit || asked > end => {
+        EventsFrom::After(asked)
+            if asked.commit.max(1) <= ends.trimmed.unwrap_or(0) || asked > beyond =>
+        {
             (oldest, true)
         }
         EventsFrom::After(asked) => (asked, false),
@@ -98,7 +99,7 @@ fn read(
     };
     let mut looked = 0;
     while page.events.len() < limit && looked < MOST {
-        let rows = chunk(conn, page.cursor.commit)?;
+        let rows = chunk(conn, page.cursor.commit, bound)?;
         looked += rows.len();
         for row in &rows {
             take(&mut page, row, filter, limit)?;
@@ -111,12 +112,18 @@ fn read(
     Ok(page)
 }
 
+/// Before the first event of a commit.
+fn place(commit: i64) -> EventCursor {
+    EventCursor { commit, events: 0 }
+}
+
 type Row = (i64, i64, String);
 
-fn chunk(conn: &mut Conn, first: i64) -> Result<Vec<Row>, StoreError> {
+/// The commits from one on, as far as they are in their place.
+fn chunk(conn: &mut Conn, first: i64, bound: i64) -> Result<Vec<Row>, StoreError> {
     Ok(job_events::table
         .filter(job_events::id.ge(first))
-        .filter(sql::<Bool>(dialect::EVENTS_IN_ORDER))
+        .filter(job_events::id.lt(bound))
         .order(job_events::id)
         .limit(CHUNK)
         .select((job_events::id, job_events::at, job_events::transitions))

@@ -21,7 +21,7 @@ pub(in crate::store) type Condition =
 pub(in crate::store) fn conditions(filter: JobFilter) -> Result<Vec<Condition>, StoreError> {
     let mut conditions: Vec<Condition> = Vec::new();
     if !filter.ids.is_empty() {
-        conditions.push(dialect::with_ids(filter.ids)?);
+        conditions.push(dialect::with_ids(&filter.ids)?);
     }
     if let Some(status) = filter.status {
         conditions.push(one_of(&[status]));

@@ -96,9 +96,14 @@ impl Ledger {
     }
 
     /// Writes the sums, one row per kind and state that changed, and the event; then starts over. `at` in microseconds.
-    pub(in crate::store) fn flush(&mut self, conn: &mut Conn, at: i64) -> QueryResult<()> {
+    /// `None`: nothing moved.
+    pub(in crate::store) fn flush(
+        &mut self,
+        conn: &mut Conn,
+        at: i64,
+    ) -> QueryResult<Option<dialect::Noted>> {
         if self.moves.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let event = self.event();
         let mut sums = vec![[0_i64; JobStatus::ALL.len()]; self.kinds.len()];
@@ -125,7 +130,7 @@ impl Ledger {
             .collect();
         // Always in the same order: two transactions must not wait for each other's rows.
         rows.sort_unstable_by_key(|sum| (sum.queue, sum.job_type, sum.status.as_str()));
-        dialect::note(conn, at, event, &rows)
+        dialect::note(conn, at, event, &rows).map(Some)
     }
 
     /// `[[job, kind, from, to], …, [queue, job_type], …]`: states by their place in [`JobStatus::ALL`] (-1 is none), kinds

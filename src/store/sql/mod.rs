@@ -32,6 +32,7 @@ pub(super) mod settle;
 pub(super) mod statement;
 pub(super) mod ticks;
 pub(super) mod ties;
+pub(super) mod together;
 pub(super) mod tx;
 pub(super) mod undo;
 pub(super) mod unique;

@@ -228,6 +228,7 @@ impl Engine {
             return Ok(0);
         };
         self.write(Lane::Rest, move |tx| {
+            dialect::trimmed(tx.conn, last)?;
             Ok(statement(DELETE_EVENTS).int(last).execute(tx.conn)?)
         })
         .await

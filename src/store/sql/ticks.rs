@@ -203,7 +203,7 @@ fn happen(
     let (outcome, job_id, detail) = match planned.action {
         TickAction::Skip => (ScheduleOutcome::Skipped, None, planned.detail),
         TickAction::Refuse => (ScheduleOutcome::Refused, None, planned.detail),
-        TickAction::Enqueue(job) => match enqueue(tx, *job, ageing)? {
+        TickAction::Enqueue(job) => match enqueue(tx, &job, ageing)? {
             Ok(enqueued) => {
                 let outcome = match enqueued.outcome {
                     EnqueueOutcome::Existing => ScheduleOutcome::Existing,
@@ -226,15 +226,15 @@ fn happen(
 /// next look finds the same ticks.
 fn enqueue(
     tx: &mut Tx<'_>,
-    job: NewJob,
+    job: &NewJob,
     ageing: Duration,
 ) -> Result<Result<Enqueued, String>, StoreError> {
     if !tx.careful {
-        return insert(tx, &job, ageing).map(Ok);
+        return insert(tx, job, ageing).map(Ok);
     }
     statement("SAVEPOINT tick").execute(tx.conn)?;
     let mark = tx.ledger.mark();
-    let outcome = match insert(tx, &job, ageing) {
+    let outcome = match insert(tx, job, ageing) {
         Ok(enqueued) => Ok(enqueued),
         Err(error) if error.retryable() => return Err(error),
         Err(error) => {

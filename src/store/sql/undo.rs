@@ -4,9 +4,12 @@
 //! Ours is taken back by the writer itself: a change by another connection would empty its page cache, and every round
 //! would begin cold.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_types::BigInt};
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Text},
+};
 
-use super::{Engine, Many, among, statement::statement, tx::Lane};
+use super::{Engine, Many, among, jobs, statement::statement, tx::Lane};
 use crate::{model::JobStatus, store::StoreError};
 
 /// Brings jobs back to the end of the queue: the next run meets others, as it would in life.
@@ -17,12 +20,18 @@ pub(in crate::store) const RESTORE: &str = concat!(
 );
 pub(in crate::store) const FORGET_RUNS: &str =
     concat!("DELETE FROM job_attempts WHERE job_id ", among!());
-pub(in crate::store) const REMOVE: &str = "DELETE FROM job_queue WHERE id > ? RETURNING id";
+/// Rows in one commit.
+pub(in crate::store) const CHUNK: i64 = 20_000;
+pub(in crate::store) const REMOVE: &str = "DELETE FROM job_queue WHERE id IN (SELECT id FROM job_queue WHERE id > ? \
+     ORDER BY id LIMIT ?) RETURNING id, status";
+pub(in crate::store) const FORGET_RUNS_AFTER: &str = "DELETE FROM job_attempts WHERE job_id > ?";
 
 #[derive(QueryableByName)]
 struct Removed {
     #[diesel(sql_type = BigInt)]
     id: i64,
+    #[diesel(sql_type = Text)]
+    status: String,
 }
 
 impl Engine {
@@ -53,20 +62,31 @@ impl Engine {
         .await
     }
 
-    /// Pending jobs after the one with this id are gone. Answers how many.
+    /// Jobs after the one with this id are gone, with their history. Answers how many.
     pub(in crate::store) async fn undo_enqueues(
         &self,
         (queue, job_type): (String, String),
         last: i64,
     ) -> Result<usize, StoreError> {
-        self.write(Lane::Rest, move |tx| {
-            let removed: Vec<Removed> = statement(REMOVE).int(last).load(tx.conn)?;
-            for Removed { id } in &removed {
-                let kind = (queue.as_str(), job_type.as_str());
-                tx.ledger.moved(*id, kind, Some(JobStatus::Pending), None);
+        let mut all = 0;
+        loop {
+            let kind = (queue.clone(), job_type.clone());
+            let removed = self.write(Lane::Rest, move |tx| {
+                let removed: Vec<Removed> = statement(REMOVE).int(last).int(CHUNK).load(tx.conn)?;
+                for Removed { id, status } in &removed {
+                    let kind = (kind.0.as_str(), kind.1.as_str());
+                    tx.ledger
+                        .moved(*id, kind, Some(jobs::status(status)?), None);
+                }
+                if removed.is_empty() {
+                    statement(FORGET_RUNS_AFTER).int(last).execute(tx.conn)?;
+                }
+                Ok(removed.len())
+            });
+            match removed.await? {
+                0 => return Ok(all),
+                removed => all += removed,
             }
-            Ok(removed.len())
-        })
-        .await
+        }
     }
 }

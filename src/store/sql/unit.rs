@@ -9,10 +9,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    enqueue::{insert, insert_many},
-    tx::Tx,
-};
+use super::{enqueue::insert, together::insert_many, tx::Tx};
 use crate::{
     model::{Enqueued, NewJob},
     store::StoreError,

@@ -89,7 +89,7 @@ impl Engine {
         let (ageing, log) = (self.ageing, self.log.clone());
         let work = move |tx: &mut Tx<'_>| {
             let user = store(tx, &user)?;
-            let job_id = enqueue(tx, job(user.id), ageing, &log)?;
+            let job_id = enqueue(tx, &job(user.id), ageing, &log)?;
             if job_id.is_none() {
                 diesel::update(users::table.find(user.id))
                     .set(users::job_enqueued.eq(false))
@@ -273,16 +273,16 @@ fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
 /// it cannot be undone, because the whole transaction is gone (a full disk): then there is no user either.
 fn enqueue(
     tx: &mut Tx<'_>,
-    job: crate::model::NewJob,
+    job: &crate::model::NewJob,
     ageing: Duration,
     log: &Logger,
 ) -> Result<Option<i64>, StoreError> {
     if !tx.careful {
-        return insert(tx, &job, ageing).map(|enqueued| Some(enqueued.job.id));
+        return insert(tx, job, ageing).map(|enqueued| Some(enqueued.job.id));
     }
     statement("SAVEPOINT job").execute(tx.conn)?;
     let mark = tx.ledger.mark();
-    let job_id = match insert(tx, &job, ageing) {
+    let job_id = match insert(tx, job, ageing) {
         Ok(enqueued) => Some(enqueued.job.id),
         Err(failure) => {
             tx.ledger.rewind(mark);

@@ -13,12 +13,12 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use serde::Serialize;
 
 use super::sql::{
-    enqueue::NewRow,
     filter::Condition,
     ledger::Sum,
     runs::Completed,
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
+    together::NewRow,
 };
 use crate::store::StoreError;
 
@@ -300,6 +300,9 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
     Ok(insert.many(Many::of(&rows)?))
 }
 
+/// What is to be known of a commit's event row.
+pub(in crate::store) type Noted = ();
+
 /// What a commit did: the event row, and the sums.
 pub(in crate::store) fn note(
     conn: &mut Conn,
@@ -325,11 +328,27 @@ pub(in crate::store) fn note(
     Ok(())
 }
 
-/// The oldest commit in the event log that is kept, and the newest that there ever was.
-pub(in crate::store) const EVENT_ENDS: &str = "SELECT (SELECT min(id) FROM job_events) AS oldest, \
-     (SELECT seq FROM sqlite_sequence WHERE name = 'job_events') AS newest";
-/// Of events: nothing can come before them any more.
-pub(in crate::store) const EVENTS_IN_ORDER: &str = "TRUE";
+/// The oldest commit in the event log that is kept, the newest that there ever was, and the last one that is gone: numbers
+/// have no gaps.
+pub(in crate::store) const EVENT_ENDS: &str = "SELECT oldest, newest, coalesce(oldest - 1, newest) AS trimmed FROM \
+     (SELECT (SELECT min(id) FROM job_events) AS oldest, \
+     (SELECT seq FROM sqlite_sequence WHERE name = 'job_events') AS newest)";
+
+/// Nothing but the log itself has to know what is gone.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn trimmed(_conn: &mut Conn, _last: i64) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Commits are numbered in their order: nothing comes before one that is seen.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other engine asks the database"
+)]
+pub(in crate::store) fn events_in_order(_conn: &mut Conn) -> QueryResult<i64> {
+    Ok(i64::MAX)
+}
+
 /// The newest event beyond so many newer ones.
 pub(in crate::store) const EVENTS_BEYOND: &str = "SELECT max(id) - ? AS number FROM job_events";
 
@@ -341,8 +360,8 @@ pub(in crate::store) const GROWTH: &str = "SELECT day, users FROM (SELECT create
      count(*) AS users FROM users GROUP BY 1 ORDER BY 1 DESC LIMIT ?) ORDER BY day";
 
 /// Jobs with one of these numbers.
-pub(in crate::store) fn with_ids(ids: Vec<i64>) -> Result<Condition, StoreError> {
-    let Many(ids) = Many::ids(&ids)?;
+pub(in crate::store) fn with_ids(ids: &[i64]) -> Result<Condition, StoreError> {
+    let Many(ids) = Many::ids(ids)?;
     let among = sql::<Bool>("job_queue.id IN (SELECT value FROM json_each(");
     Ok(Box::new(among.bind::<Text, _>(ids).sql("))")))
 }

@@ -30,6 +30,12 @@ pub struct Filling {
 }
 
 impl Filling {
+    /// Tables without a row.
+    pub const NONE: Self = Self {
+        ready: 0,
+        scheduled: 0,
+        completed: 0,
+    };
     /// More would break the mixing, which multiplies by [`MIX`] in place of drawing lots.
     pub const MOST: u64 = 5_000_000;
 
@@ -39,7 +45,7 @@ impl Filling {
 }
 
 /// A prime above [`Filling::MOST`]: `i * MIX % total` is a permutation of the numbers below `total`.
-const MIX: i64 = 7_368_787;
+pub(in crate::store) const MIX: i64 = 7_368_787;
 /// Rows in one transaction: bounds the write-ahead log.
 const CHUNK: usize = 100_000;
 const HOUR: Duration = Duration::from_hours(1);

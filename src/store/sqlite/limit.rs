@@ -3,17 +3,12 @@
 //! Must not know: our engine's ways. No counters, events, history, savepoints or typed rows here; leases and tokens are
 //! kept, because without them it would be another queue.
 
-use std::{path::Path, thread, thread::JoinHandle};
-
-use rusqlite::{Connection, OpenFlags, params};
-use tokio::sync::{mpsc, oneshot};
+use std::path::Path;
 
 use super::{
     connection::WRITER_SETTINGS,
-    sql::{
-        undo::{FORGET_RUNS, REMOVE, RESTORE},
-        unit,
-    },
+    group::Item,
+    sql::undo::{self, FORGET_RUNS, FORGET_RUNS_AFTER, REMOVE, RESTORE},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -24,9 +19,12 @@ use crate::{
         time::{micros, span},
     },
 };
+use rusqlite::{Connection, OpenFlags, params};
 
 const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
      schema_fingerprint, scheduled_at, created_at) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)";
+const INSERT_USER: &str = "INSERT INTO users (email, email_key, age, name, is_active, created_at, updated_at) \
+     VALUES (?, ?, ?, ?, TRUE, ?, ?)";
 /// For the test that asks for its plan.
 pub(super) const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = ?, \
      lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
@@ -42,23 +40,14 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// What a claim must bring to a worker.
-#[derive(Debug)]
-pub struct Lease {
-    pub id: i64,
-    pub token: i64,
-    pub job_type: String,
-    pub payload: String,
-}
-
 /// A connection that does nothing but what it must. It blocks.
 #[derive(Debug)]
-pub struct Limit {
+pub struct Plain {
     conn: Connection,
     job: NewJob,
 }
 
-impl Limit {
+impl Plain {
     /// On a file that was filled. `job` is what it enqueues, and names the queue that it claims from.
     pub fn open(path: &Path, job: NewJob) -> Result<Self, StoreError> {
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -87,16 +76,25 @@ impl Limit {
     }
 
     /// Stores `jobs` jobs in one transaction.
-    pub fn enqueue(&mut self, jobs: usize) -> Result<(), StoreError> {
+    pub fn bulk(&mut self, jobs: usize) -> Result<(), StoreError> {
+        let jobs = std::iter::repeat_n(&Item::Job, jobs);
+        self.store(jobs).map(drop)
+    }
+
+    /// Stores all of it in one transaction. Answers their numbers.
+    pub fn store<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Result<Vec<i64>, StoreError> {
         let now = micros(SystemClock.now());
         self.transaction(|conn, job| {
-            let mut insert = conn.prepare_cached(INSERT)?;
+            let mut insert_job = conn.prepare_cached(INSERT)?;
             let timeout = i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX);
-            for _ in 0..jobs {
-                insert.execute(params![
+            let mut job_of = |payload: &str| {
+                insert_job.execute(params![
                     job.job_type,
                     job.queue,
-                    job.payload,
+                    payload,
                     job.priority,
                     now,
                     job.max_retries,
@@ -104,14 +102,43 @@ impl Limit {
                     job.schema_fingerprint,
                     now,
                     now
-                ])?;
+                ])
+            };
+            let mut insert_user = None;
+            let mut ids = Vec::with_capacity(items.size_hint().0);
+            for item in items {
+                match item {
+                    Item::Job => {
+                        job_of(&job.payload)?;
+                        ids.push(conn.last_insert_rowid());
+                    }
+                    Item::User { email, age, name } => {
+                        let insert = match &mut insert_user {
+                            Some(insert) => insert,
+                            none => none.insert(conn.prepare_cached(INSERT_USER)?),
+                        };
+                        insert.execute(params![
+                            email,
+                            email.to_lowercase(),
+                            age,
+                            name,
+                            now,
+                            now
+                        ])?;
+                        let id = conn.last_insert_rowid();
+                        job_of(&format!(
+                            r#"{{"user_id":{id},"user_data":{{"id":{id},"email":"{email}","age":{age},"name":"{name}","is_active":true}}}}"#
+                        ))?;
+                        ids.push(id);
+                    }
+                }
             }
-            Ok(())
+            Ok(ids)
         })
     }
 
-    /// Gives leases on `limit` jobs in one transaction.
-    pub fn claim(&mut self, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    /// Gives leases on `limit` jobs in one transaction: id and token of each. What a worker must have of it was read.
+    pub fn claim(&mut self, limit: usize) -> Result<Vec<(i64, i64)>, StoreError> {
         let now = micros(SystemClock.now());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.transaction(|conn, job| {
@@ -119,12 +146,8 @@ impl Limit {
                 .query_map(
                     params![now, now + span(LEASE), "bench", job.queue, limit],
                     |row| {
-                        Ok(Lease {
-                            id: row.get(0)?,
-                            token: row.get(1)?,
-                            job_type: row.get(2)?,
-                            payload: row.get(3)?,
-                        })
+                        let _: (String, String) = (row.get(2)?, row.get(3)?);
+                        Ok((row.get(0)?, row.get(1)?))
                     },
                 )?
                 .collect()
@@ -158,74 +181,31 @@ impl Limit {
 
     /// The same as ours is taken back by.
     pub fn undo_enqueues(&mut self, last: i64) -> Result<usize, StoreError> {
-        self.transaction(|conn, _| {
-            let mut remove = conn.prepare_cached(REMOVE)?;
-            let mut removed = 0;
-            for id in remove.query_map(params![last], |row| row.get::<_, i64>(0))? {
-                id?;
-                removed += 1;
+        let mut all = 0;
+        loop {
+            let removed = self.transaction(|conn, _| {
+                let mut remove = conn.prepare_cached(REMOVE)?;
+                let mut removed = 0;
+                let mut rows = remove.query(params![last, undo::CHUNK])?;
+                while rows.next()?.is_some() {
+                    removed += 1;
+                }
+                Ok(removed)
+            })?;
+            if removed == 0 {
+                break;
             }
-            Ok(removed)
-        })
+            all += removed;
+        }
+        self.transaction(|conn, _| {
+            conn.prepare_cached(FORGET_RUNS_AFTER)?
+                .execute(params![last])
+        })?;
+        Ok(all)
     }
 
     /// Writes the log back into the file.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
         Ok(self.conn.execute_batch("PRAGMA wal_checkpoint(PASSIVE)")?)
-    }
-}
-
-/// Group commit over a [`Limit`], for callers who each store one job and wait: one transaction for all who came while the
-/// last one was written.
-#[derive(Debug)]
-pub struct GroupCommit {
-    calls: mpsc::Sender<oneshot::Sender<()>>,
-    thread: JoinHandle<Result<Limit, StoreError>>,
-}
-
-/// A caller's way to a [`GroupCommit`].
-#[derive(Debug, Clone)]
-pub struct Caller(mpsc::Sender<oneshot::Sender<()>>);
-
-impl GroupCommit {
-    pub fn start(mut limit: Limit) -> Result<Self, StoreError> {
-        let (calls, mut queue) = mpsc::channel::<oneshot::Sender<()>>(unit::QUEUE);
-        let thread = thread::Builder::new()
-            .name("limit-writer".to_owned())
-            .spawn(move || {
-                let mut batch = Vec::new();
-                while queue.blocking_recv_many(&mut batch, unit::BATCH) > 0 {
-                    limit.enqueue(batch.len())?;
-                    for caller in batch.drain(..) {
-                        // A caller that has gone away does not want to know.
-                        let _ = caller.send(());
-                    }
-                }
-                Ok(limit)
-            })
-            .map_err(|error| StoreError::Internal(Box::new(error)))?;
-        Ok(Self { calls, thread })
-    }
-
-    pub fn caller(&self) -> Caller {
-        Caller(self.calls.clone())
-    }
-
-    /// Waits for the thread, once all callers are gone. It blocks. An error is that of the transaction that failed.
-    pub fn stop(self) -> Result<Limit, StoreError> {
-        drop(self.calls);
-        self.thread
-            .join()
-            .unwrap_or_else(|_| Err(StoreError::internal("the limit's thread panicked")))
-    }
-}
-
-impl Caller {
-    /// Stores one job; answers when it is on disk.
-    pub async fn enqueue(&self) -> Result<(), StoreError> {
-        const STOPPED: StoreError = StoreError::unavailable("the limit's writer has stopped");
-        let (done, answer) = oneshot::channel();
-        self.0.send(done).await.map_err(|_| STOPPED)?;
-        answer.await.map_err(|_| STOPPED)
     }
 }

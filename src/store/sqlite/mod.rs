@@ -7,6 +7,7 @@ mod connection;
 mod dialect;
 mod files;
 pub(super) mod fill;
+pub(super) mod group;
 pub(super) mod limit;
 pub(super) mod mount;
 #[cfg(test)]

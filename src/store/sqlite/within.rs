@@ -28,6 +28,10 @@ use crate::{
 ///
 /// # Errors
 /// Those of [`Store::job_enqueue`](crate::store::Store::job_enqueue).
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "as Store::job_enqueue takes it"
+)]
 pub fn enqueue_in(
     conn: &mut SqliteConnection,
     job: NewJob,

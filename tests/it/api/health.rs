@@ -22,7 +22,7 @@ async fn health_has_the_seeds_shape() {
 #[tokio::test]
 async fn an_unhealthy_queue_is_told_with_its_own_body() {
     let server = TestServer::start(Mode::Default).await;
-    let tables = "PRAGMA foreign_keys = OFF; ALTER TABLE job_counts RENAME TO lost;";
+    let tables = "ALTER TABLE job_counts RENAME TO lost";
     server.database.place().execute(tables);
     let health = server.get("/health").await;
     let expected = json!({"status": "unhealthy", "error": "job queue unavailable"});

@@ -105,10 +105,12 @@ async fn a_key_makes_one_schedule() {
     let request = server.request(Method::DELETE, "/schedules/1");
     assert_eq!(server.send(request).await.status, 204);
     let anew = send("two", weekly()).await;
+    let location = format!("/schedules/{}", anew.json()["id"]);
     assert_eq!(
         (anew.status, anew.header("location")),
-        (201, Some("/schedules/2"))
+        (201, Some(location.as_str()))
     );
+    assert_ne!(anew.header("location"), first.header("location"));
     let listed = server.get("/schedules").await.json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     server.close().await;

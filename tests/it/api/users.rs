@@ -58,7 +58,7 @@ async fn an_address_is_taken_whatever_its_case() {
         .await;
     assert_eq!(other.status, 201);
     let moved = server
-        .request(Method::PATCH, "/users/2")
+        .request(Method::PATCH, other.header("location").unwrap())
         .json(&json!({"email": "aDa@example.com"}));
     assert_eq!(server.send(moved).await.code(), "email_taken");
     // A refused user leaves no job behind.

@@ -9,11 +9,14 @@ use std::{
 
 use serde_json::Value;
 
+use crate::support::place::Place;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lockstep");
 
 /// A folder in which the program is run.
 pub(crate) struct Home {
     folder: tempfile::TempDir,
+    place: Place,
 }
 
 /// How a command ended.
@@ -26,9 +29,29 @@ pub(crate) struct Outcome {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::File(folder.path().join("users.db"));
+        Self { folder, place }
+    }
+
+    /// Whose database is on the engine that the tests run on.
+    pub(crate) fn on_either() -> Self {
+        Self::at(Place::new(Path::new("/nowhere"), "users.db"))
+    }
+
+    /// Whose database is there. A file is in the folder, where the program looks by itself.
+    pub(crate) fn at(place: Place) -> Self {
+        match place {
+            Place::File(_) => Self::new(),
+            Place::Url(_) => Self {
+                folder: tempfile::tempdir().unwrap(),
+                place,
+            },
         }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -49,6 +72,9 @@ impl Home {
             .current_dir(self.path())
             .env_clear()
             .stdin(Stdio::null());
+        if let Place::Url(url) = &self.place {
+            command.env("DATABASE_URL", url);
+        }
         command
     }
 
@@ -103,6 +129,12 @@ impl Home {
         let mut process = Process { child, log };
         let ready = process.wait_for(|record| record.get("listening").is_some());
         (process, ready)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.place.remove();
     }
 }
 

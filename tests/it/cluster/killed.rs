@@ -1,5 +1,11 @@
 //! Three servers and four workers on one PostgreSQL are killed at random, and the database is restarted as if the power
 //! had gone: what was acknowledged is done, once, within its limits, and soon.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "one story, whose seed and figures are told, and whose seed can be given again"
+)]
 
 use std::{
     env,
@@ -7,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lockstep::model::{ControlKind, ControlLimits};
+use lockstep::{
+    model::{ControlKind, ControlLimits, NewItem},
+    store::Store,
+};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 
@@ -19,6 +28,7 @@ use super::{
     watcher::{Watcher, completed, try_connect},
 };
 use crate::support::{
+    database::analysis,
     place::Place,
     process::{Home, Process, until},
 };
@@ -32,6 +42,8 @@ const KILLS: i64 = 20;
 const LIMIT: u32 = 150;
 /// Jobs of the narrow queue.
 const NARROW_LIMIT: u32 = 20;
+/// Jobs beside those of the clients that wait when the database goes away.
+const WAITING: usize = 1_000;
 /// From the moment that the database accepts connections again to the next job that completes.
 const RECOVERY: Duration = Duration::from_secs(5);
 
@@ -74,7 +86,7 @@ async fn twenty_thousand_jobs_end_once_each_whoever_is_killed() {
     }
     // The rest is sent while the database is away.
     clients.extend(send(&crew, late, &told));
-    let recovery = restart(&cluster).await;
+    let recovery = restart(&cluster, &store).await;
     for kill in KILLS / 2..KILLS {
         watcher.reaches(kill * JOBS / KILLS).await;
         crew.kill_one(&mut random).await;
@@ -109,6 +121,7 @@ async fn twenty_thousand_jobs_end_once_each_whoever_is_killed() {
     let most = watcher.most();
     assert!(most.of_type <= LIMIT.into() && most.narrow <= NARROW_LIMIT.into());
     assert_eq!(store.job_counts_check().await.unwrap(), []);
+    assert_eq!(store.findings().await.unwrap(), [] as [String; 0]);
     let failed = count(&database, "job_queue WHERE status = 'failed'").await;
     let lost = count(&database, "job_attempts WHERE outcome = 'lost'").await;
     println!(
@@ -159,15 +172,16 @@ async fn schedule(crew: &Crew) -> i64 {
 }
 
 /// How long after the database's return the next job had completed, and the next that had also begun since.
-async fn restart(cluster: &Arc<OwnCluster>) -> [Duration; 2] {
+async fn restart(cluster: &Arc<OwnCluster>, store: &Store) -> [Duration; 2] {
     let url = cluster.url();
     let before = try_connect(&url).await.unwrap();
-    let waiting = count(
-        &before,
-        "job_queue WHERE status IN ('pending', 'scheduled')",
-    )
-    .await;
-    assert!(waiting > 100, "{waiting} jobs wait");
+    // Work that waits, however far the clients are.
+    let item = || NewItem {
+        job: analysis(),
+        after_items: Vec::new(),
+    };
+    let items = (0..WAITING).map(|_| item()).collect();
+    store.job_enqueue_all(items, None).await.unwrap();
     let restarting = {
         let cluster = Arc::clone(cluster);
         tokio::task::spawn_blocking(move || cluster.restart_immediately())

@@ -1,18 +1,23 @@
 //! A commit of the server wakes workers in other processes.
 
-use std::{os::unix::net::UnixDatagram, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream};
 use lockstep::model::JobStatus;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{net::UnixDatagram, sync::Notify, task::JoinHandle, time::Instant};
+use tokio_postgres::AsyncMessage;
 
-use crate::support::process::{Home, until};
+use crate::support::{
+    place::Place,
+    process::{Home, until},
+};
 
 const JOBS: u32 = 20;
 /// How often an idle process looks at the database though nobody told it to.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The test listens as a worker does. That the datagram comes is the proof; how soon the jobs end is only their order
+/// The test listens as a worker does. That the hint comes is the proof; how soon the jobs end is only their order
 /// of magnitude: a worker that was always found idle by the slow look alone would need half a second a job on average,
 /// and one that missed every hint up to 20.
 #[tokio::test]
@@ -23,12 +28,7 @@ async fn an_idle_worker_is_told_at_once_what_the_server_enqueues() {
         .start(&["serve", "--port", "0", "--no-workers"], &[])
         .await;
     let _worker = home.start(&["worker"], &[]).await;
-    let sockets = home.path().join("users.db.wake");
-    until("the worker listens", async || sockets.is_dir()).await;
-    let listener = UnixDatagram::bind(sockets.join("test.sock")).unwrap();
-    listener
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    let hints = hints(&home).await;
 
     let store = home.store().await;
     let began = Instant::now();
@@ -41,6 +41,45 @@ async fn an_idle_worker_is_told_at_once_what_the_server_enqueues() {
         .await;
     }
     assert!(began.elapsed() < POLL * JOBS / 2, "{:?}", began.elapsed());
-    let mut datagram = [0; 8];
-    assert!(listener.recv(&mut datagram).unwrap() > 0);
+    tokio::time::timeout(Duration::from_secs(10), hints)
+        .await
+        .expect("no hint came")
+        .unwrap();
+}
+
+/// Listens from now on; ends with the first hint.
+async fn hints(home: &Home) -> JoinHandle<()> {
+    match home.place() {
+        Place::File(_) => {
+            let sockets = home.path().join("users.db.wake");
+            until("the worker listens", async || sockets.is_dir()).await;
+            let listener = UnixDatagram::bind(sockets.join("test.sock")).unwrap();
+            tokio::spawn(async move {
+                assert!(listener.recv(&mut [0; 8]).await.unwrap() > 0);
+            })
+        }
+        Place::Url(url) => {
+            let (client, mut connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            let listening = Arc::new(Notify::new());
+            let listens = Arc::clone(&listening);
+            let heard = tokio::spawn(async move {
+                let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
+                loop {
+                    if let AsyncMessage::Notification(_) = messages.next().await.unwrap().unwrap() {
+                        return;
+                    }
+                }
+            });
+            tokio::spawn(async move {
+                client.batch_execute("LISTEN lockstep").await.unwrap();
+                listens.notify_one();
+                // The connection is closed with its client.
+                std::future::pending::<()>().await;
+            });
+            listening.notified().await;
+            heard
+        }
+    }
 }

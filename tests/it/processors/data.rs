@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::World;
-use crate::support::database::ada;
+use crate::support::database::{ada, start};
 
 #[tokio::test]
 async fn an_analysis_counts_users_ages_domains_and_growth() {
@@ -124,10 +124,12 @@ async fn an_export_of_one_form_or_of_nobody_is_whole() {
 #[tokio::test]
 async fn an_export_goes_through_all_pages() {
     let world = World::new().await;
-    world.db.place().execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+    let now = world.db.place().moment(start());
+    world.db.place().execute(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
          INSERT INTO users (email, email_key, age, is_active, version, created_at, updated_at)
-         SELECT 'user' || i || '@example.com', 'user' || i || '@example.com', i % 100, 1, 1, 1763985600000000, 1763985600000000 FROM n",
-    );
+         SELECT 'user' || i || '@example.com', 'user' || i || '@example.com', i % 100, TRUE, 1, {now}, {now} FROM n",
+    ));
     let id = world
         .enqueue("data_export", &json!({"formats": ["csv"]}))
         .await;

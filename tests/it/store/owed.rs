@@ -4,41 +4,32 @@ use lockstep::processors::user_created::job_for;
 
 use crate::support::database::{Database, ada};
 
-/// Makes every insert of a job fail, as a fault of the queue would.
-fn break_the_queue(database: &Database, broken: bool) {
-    let sql = if broken {
-        "CREATE TRIGGER broken BEFORE INSERT ON job_queue BEGIN SELECT RAISE(ABORT, 'broken'); END"
-    } else {
-        "DROP TRIGGER broken"
-    };
-    database.place().execute(sql);
-}
-
 #[tokio::test]
 async fn a_user_whose_job_fails_to_enqueue_is_stored_and_owed_the_job() {
     let database = Database::new().await;
-    break_the_queue(&database, true);
+    database.place().refuse_inserts("BEFORE", "job_queue");
     let created = database
         .store
         .user_create(ada(), job_for(&ada()))
         .await
         .unwrap();
-    assert_eq!((created.user.id, created.job_id), (1, None));
+    let id = created.user.id;
+    assert_eq!(created.job_id, None);
     let owed = database.store.users_without_job(10).await.unwrap();
-    assert_eq!(owed.iter().map(|user| user.id).collect::<Vec<_>>(), [1]);
+    assert_eq!(owed.iter().map(|user| user.id).collect::<Vec<_>>(), [id]);
     // While the queue is broken, trying again changes nothing.
     assert!(
         database
             .store
-            .user_enqueue_missing(1, job_for(&ada()))
+            .user_enqueue_missing(id, job_for(&ada()))
             .await
             .is_err()
     );
     assert_eq!(database.store.users_without_job(10).await.unwrap().len(), 1);
-    break_the_queue(&database, false);
+    database.place().insert_again("job_queue");
     let (one, other) = tokio::join!(
-        database.store.user_enqueue_missing(1, job_for(&ada())),
-        database.store.user_enqueue_missing(1, job_for(&ada())),
+        database.store.user_enqueue_missing(id, job_for(&ada())),
+        database.store.user_enqueue_missing(id, job_for(&ada())),
     );
     let paid: Vec<_> = [one.unwrap(), other.unwrap()]
         .into_iter()
@@ -49,13 +40,11 @@ async fn a_user_whose_job_fails_to_enqueue_is_stored_and_owed_the_job() {
     database.close().await;
 }
 
-/// A trigger that raises `FAIL` leaves the row that it complains of.
+/// A trigger of SQLite that raises `FAIL` leaves the row that it complains of.
 #[tokio::test]
 async fn a_failed_enqueue_leaves_no_half_of_a_job() {
     let database = Database::new().await;
-    let trigger =
-        "CREATE TRIGGER broken AFTER INSERT ON job_queue BEGIN SELECT RAISE(FAIL, 'broken'); END";
-    database.place().execute(trigger);
+    database.place().refuse_inserts("AFTER", "job_queue");
     let created = database.store.user_create(ada(), job_for(&ada())).await;
     assert_eq!(created.unwrap().job_id, None);
     assert_eq!(database.store.users_without_job(9).await.unwrap().len(), 1);

@@ -44,7 +44,8 @@ async fn a_user_and_its_job_are_stored_together() {
         (job.job_type.as_str(), job.priority, job.max_retries),
         ("user_created", 1, 3)
     );
-    assert!(job.payload.contains(r#""user_id":1"#), "{}", job.payload);
+    let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap();
+    assert_eq!(payload["user_id"], 1, "{payload}");
     assert_eq!(database.store.user_get(1).await.unwrap(), Some(user));
     database.close().await;
 }

@@ -1,6 +1,6 @@
-//! Owns databases for tests: a file of its own for each, gone with the test.
+//! Owns databases for tests: one of its own for each, gone with the test.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep::{
@@ -13,14 +13,21 @@ use slog::Logger;
 
 use super::place::{Place, on_postgres};
 
+thread_local! {
+    static USED: Cell<Option<Database>> = const { Cell::new(None) };
+}
+
 /// A database whose clock stands still until it is moved.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     policies: &'static [JobPolicy],
-    place: Place,
+    place: Removed,
     _folder: tempfile::TempDir,
 }
+
+/// Removed with the test, however it ends.
+struct Removed(Place);
 
 impl Database {
     pub(crate) async fn new() -> Self {
@@ -37,22 +44,26 @@ impl Database {
             store,
             clock,
             policies,
-            place,
+            place: Removed(place),
             _folder: folder,
         }
     }
 
     /// One whose job types have these limits, made from a copy of an empty one: for tests that need thousands.
     pub(crate) async fn copied(policies: &'static [JobPolicy]) -> Self {
-        if on_postgres() {
-            // Always from a copy, there.
-            return Self::with_policies(policies).await;
-        }
         static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
+        if on_postgres() {
+            let used = USED.with(Cell::take);
+            return match used {
+                Some(used) if std::ptr::eq(used.policies, policies) => used.emptied(),
+                _ => Self::with_policies(policies).await,
+            };
+        }
         let empty = EMPTY.get_or_init(|| async {
             let database = Self::new().await;
+            let file = database.place().file();
             database.store.close().await;
-            std::fs::read(database.place.file()).unwrap()
+            std::fs::read(file).unwrap()
         });
         // In memory where there is such a place: it is the steps that are tested here, not the disk.
         let memory = Path::new("/dev/shm");
@@ -74,18 +85,34 @@ impl Database {
             store,
             clock,
             policies,
-            place: Place::File(path),
+            place: Removed(Place::File(path)),
             _folder: folder,
         }
     }
 
+    /// As [`Self::close`]; on PostgreSQL the next one that this thread wants [`Self::copied`] is this one, emptied.
+    pub(crate) async fn done(self) {
+        if !on_postgres() {
+            return self.close().await;
+        }
+        assert_eq!(self.store.job_counts_check().await.unwrap(), []);
+        USED.with(|used| used.set(Some(self)));
+    }
+
+    /// As it was when it was new.
+    fn emptied(self) -> Self {
+        self.place.0.empty();
+        self.clock.advance(start() - self.clock.now());
+        self
+    }
+
     pub(crate) fn place(&self) -> &Place {
-        &self.place
+        &self.place.0
     }
 
     /// Another store on the same file, as another process would have.
     pub(crate) async fn another(&self) -> Store {
-        open(&self.place, self.clock.clone(), self.policies).await
+        open(self.place(), self.clock.clone(), self.policies).await
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -96,7 +123,12 @@ impl Database {
     pub(crate) async fn close(self) {
         assert_eq!(self.store.job_counts_check().await.unwrap(), []);
         self.store.close().await;
-        self.place.remove();
+    }
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        self.0.remove();
     }
 }
 
@@ -141,4 +173,10 @@ pub(crate) fn analysis_with(options: EnqueueOptions) -> NewJob {
 
 pub(crate) fn policy(job_type: &str) -> &'static JobPolicy {
     lockstep::contract::policy(job_type).unwrap()
+}
+
+/// What a JSON text says: an engine need not keep its spaces and the order of its keys.
+#[track_caller]
+pub(crate) fn parsed(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
 }

@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use chrono::{DateTime, Utc};
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
     sql_query, sql_types::BigInt,
@@ -112,6 +113,51 @@ impl Place {
         }
     }
 
+    /// Every row that is inserted into a table is refused, before or after it is there, until [`Self::insert_again`].
+    pub(crate) fn refuse_inserts(&self, when: &str, table: &str) {
+        self.execute(&match self {
+            // FAIL leaves the row that it complains of.
+            Self::File(_) => {
+                let how = if when == "AFTER" { "FAIL" } else { "ABORT" };
+                format!(
+                    "CREATE TRIGGER broken {when} INSERT ON {table} BEGIN SELECT RAISE({how}, 'broken'); END"
+                )
+            }
+            Self::Url(_) => format!(
+                "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'broken'; END $$; \
+                 CREATE TRIGGER broken {when} INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION broken()"
+            ),
+        });
+    }
+
+    pub(crate) fn insert_again(&self, table: &str) {
+        self.execute(&match self {
+            Self::File(_) => "DROP TRIGGER broken".to_owned(),
+            Self::Url(_) => format!("DROP TRIGGER broken ON {table}; DROP FUNCTION broken()"),
+        });
+    }
+
+    /// Of PostgreSQL: all rows go, and numbers begin anew. Cheaper than another database.
+    pub(crate) fn empty(&self) {
+        self.execute(
+            "DO $$ DECLARE name text; BEGIN \
+             FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' \
+                 AND tablename NOT IN ('__diesel_schema_migrations', 'turns', 'event_log') LOOP \
+                 EXECUTE format('DELETE FROM %I', name); END LOOP; \
+             FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP \
+                 PERFORM setval(name::regclass, 1, false); END LOOP; END $$",
+        );
+    }
+
+    /// A moment, as SQL.
+    pub(crate) fn moment(&self, at: DateTime<Utc>) -> String {
+        match self {
+            Self::File(_) => at.timestamp_micros().to_string(),
+            Self::Url(_) => format!("TIMESTAMPTZ '{}'", at.to_rfc3339()),
+        }
+    }
+
     /// Nobody else can write until what this answers is dropped.
     pub(crate) fn locked(&self) -> Lock {
         match self {
@@ -146,11 +192,22 @@ impl Place {
         }
     }
 
-    /// What remains on the server is removed.
+    /// What remains on the server is removed. Nobody waits for it: the server does so only when each of its connections
+    /// has logged in, and one of them may belong to the runtime that would wait.
     pub(crate) fn remove(&self) {
         if let Self::Url(url) = self {
             let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
-            admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let server = url.replace(&format!("/{name}?"), "/postgres?");
+            thread::spawn(move || {
+                runtime().block_on(async {
+                    if let Ok((client, connection)) = tokio_postgres::connect(&server, NoTls).await
+                    {
+                        tokio::spawn(connection);
+                        let _ = client.batch_execute(&drop).await;
+                    }
+                });
+            });
         }
     }
 }

@@ -7,8 +7,10 @@ mod world; // carrying out steps, and looking
 
 use lockstep::model::{ControlKind, OnConflict};
 use proptest::{prelude::*, sample::Index};
+use tokio::runtime::{Builder, Runtime};
 
 use self::world::World;
+use crate::support::place::on_postgres;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -138,18 +140,27 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A step on PostgreSQL goes to a server and, when it writes, to its disk.
+fn cases() -> u32 {
+    if on_postgres() { 300 } else { 2_000 }
+}
+
+thread_local! {
+    /// Of all cases: on PostgreSQL they share a store.
+    static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_steps_breaks_a_promise(steps in prop::collection::vec(step(), 1..50)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+        RUNTIME.with(|runtime| runtime.block_on(async {
             let mut world = World::new().await;
             for step in steps {
                 world.step(step).await;
             }
             world.close().await;
-        });
+        }));
     }
 }

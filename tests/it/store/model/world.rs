@@ -384,6 +384,6 @@ impl World {
             let accepted = self.accepted.get(id).copied().unwrap_or(0);
             assert_eq!(runs.len(), accepted + lost + running);
         }
-        self.database.close().await;
+        self.database.done().await;
     }
 }

@@ -2,15 +2,31 @@
 //! the engine. Nothing here is used by a server or a worker.
 //! Must not know: what is measured, how often, or how it is shown.
 
+mod limit;
+
 use std::{path::Path, time::Duration};
 
-use super::{Store, StoreError, ask, sqlite};
+use serde::Serialize;
+
+use super::{Store, StoreError, ask, postgres, sqlite};
 use crate::model::{JobStatus, NewJob};
 
+pub use limit::Limit;
+pub use postgres::{limit::Connection, place::Server};
+pub(super) use sqlite::fill::MIX;
 pub use sqlite::{
     fill::{Filling, copy, fill},
-    limit::{Caller, GroupCommit, Lease, Limit},
+    group::{Caller, GroupCommit, Item},
+    limit::Plain,
 };
+
+/// What keeps a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
 
 /// Of the bench's claims: longer than any run.
 pub const LEASE: Duration = Duration::from_hours(1);
@@ -27,7 +43,7 @@ pub async fn undo_runs(
     ask!(store, undo_runs(kind(job), ids, status, later).await)
 }
 
-/// Jobs like `job` with ids after `last`, which are pending, are gone. Answers how many.
+/// Jobs like `job` with ids after `last` are gone. Answers how many.
 pub async fn undo_enqueues(store: &Store, job: &NewJob, last: i64) -> Result<usize, StoreError> {
     ask!(store, undo_enqueues(kind(job), last).await)
 }
