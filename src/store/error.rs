@@ -96,6 +96,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the server is away, for as long as a restart perhaps.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable { reason, .. } if [LOST, STARTING, NOBODY].contains(reason))
+    }
+
     /// For a list that is part of a longer one, whose items stand at `places` there: the item is named by its place there.
     #[must_use]
     pub fn in_place(self, places: &[usize]) -> Self {
@@ -165,6 +170,9 @@ impl StoreError {
 pub(super) const CONFLICT: &str = "another transaction was in the way";
 /// What a broken connection is told by.
 pub(super) const LOST: &str = "its connection was lost";
+/// What a server says, or nobody does, while it is restarted.
+pub(super) const STARTING: &str = "it is starting up or shutting down";
+pub(super) const NOBODY: &str = "nothing listens at its address";
 
 /// What PostgreSQL says, in the words of its messages in English: Diesel keeps the code of a few errors only.
 const POSTGRES: [(&str, &str); 14] = [

@@ -11,7 +11,11 @@ use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::settings::Settings;
-use crate::store::StoreError;
+pub(super) use crate::store::error::LOST;
+use crate::store::{
+    StoreError,
+    error::{NOBODY, STARTING},
+};
 
 /// An error with what to do about it in front.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +58,6 @@ enum Verdict {
 }
 use Verdict::{Later, Never};
 
-pub(super) const LOST: &str = "its connection was lost";
-
 /// The server has answered.
 fn of_server(refusal: &DbError, settings: &Settings, at: &str) -> Verdict {
     let (user, dbname) = (&settings.user, &settings.dbname);
@@ -94,10 +96,7 @@ fn of_server(refusal: &DbError, settings: &Settings, at: &str) -> Verdict {
             || *code == SqlState::ADMIN_SHUTDOWN
             || *code == SqlState::CRASH_SHUTDOWN =>
         {
-            Later(
-                "it is starting up or shutting down",
-                format!("wait for PostgreSQL at {at} ({said})"),
-            )
+            Later(STARTING, format!("wait for PostgreSQL at {at} ({said})"))
         }
         // Disk or memory.
         code if code.code().starts_with("53") => Later(
@@ -118,7 +117,7 @@ fn of_transport(cause: &io::Error, at: &str) -> Verdict {
     }
     match cause.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => Later(
-            "nothing listens at its address",
+            NOBODY,
             format!("start PostgreSQL at {at}, or correct the host and port in the URL"),
         ),
         ErrorKind::TimedOut => Later(TIMEOUT, waited(at)),

@@ -155,12 +155,13 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
 /// The array makes the planner look the rows up one by one, however many it thinks that there are.
 /// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = concat!(
-    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = ?, \
-     lease_token = hashtextextended(gen_random_uuid()::text, id), lease_until = ?, worker = ? \
+    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = GREATEST(?, \
+     CASE WHEN attempt > 0 THEN (SELECT finished_at FROM job_attempts WHERE job_id = job_queue.id \
+     AND number = job_queue.attempt) END), lease_token = hashtextextended(gen_random_uuid()::text, id), lease_until = ?, worker = ? \
      WHERE id = ANY(ARRAY(SELECT id FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? \
      ORDER BY rank, id LIMIT ? FOR UPDATE SKIP LOCKED)) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at, lease_token, checkpoint, expires_at, ",
+     schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
     super::sql::ties::ties!()
 );
 

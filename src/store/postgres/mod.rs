@@ -161,8 +161,8 @@ impl Postgres {
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?))
-            .await
+        let looked = |conn: &mut Conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?);
+        self.readers.read_now(looked).await
     }
 
     pub(super) fn subscribe(&self) -> Wakeups {

@@ -10,6 +10,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
+use rand::Rng;
 use slog::{Logger, error, warn};
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
-    wrapper::{Conn, open},
+    wrapper::{Conn, reopen},
 };
 use crate::store::{
     StoreError,
@@ -35,8 +36,6 @@ use crate::store::{
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a unit waits for a lock, in ms, when one of its batch has waited in vain.
 const ONE_OF_MANY: u32 = 1_000;
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The ways to the writing connections.
 #[derive(Clone)]
@@ -181,6 +180,7 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let (mut turn, mut careful) = (Turn::Shared, false);
+        let mut losses = 0;
         loop {
             (*wake, *moved) = (false, false);
             let way = Way {
@@ -214,11 +214,11 @@ impl Committer {
                     if Instant::now() >= deadline {
                         return Err(error);
                     }
-                    thread::sleep(PAUSE);
+                    pause(&mut losses);
                 }
                 Miss::Unknown(error, mark) => {
                     self.conn = None;
-                    let connect = || open(&self.common.settings);
+                    let connect = || reopen(&self.common.settings);
                     let committed = match mark {
                         None => Some(false),
                         Some(mark) => fate::was_committed(mark, deadline, &mut self.conn, connect),
@@ -234,7 +234,7 @@ impl Committer {
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open(&self.common.settings)?,
+            None => reopen(&self.common.settings)?,
         };
         Ok(self.conn.insert(conn))
     }
@@ -341,6 +341,16 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         conn.batch_execute("ROLLBACK").map_err(missed)
     }
+}
+
+/// Waits before a lost connection is made anew: not at all the first time, then longer, and not everybody at once.
+fn pause(losses: &mut u32) {
+    if *losses > 0 {
+        let shortest = 25 << (*losses).min(4);
+        let pause = rand::rng().random_range(shortest..=shortest * 2);
+        thread::sleep(Duration::from_millis(pause));
+    }
+    *losses += 1;
 }
 
 /// What begins a transaction, in one message.
