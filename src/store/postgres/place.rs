@@ -83,7 +83,7 @@ impl Server {
         let name = self.named("probe");
         let found = async {
             let sql = format!("CREATE DATABASE {name}");
-            self.tell(&self.url, &[&sql]).await?;
+            self.tell(&self.url, &[&sql]).await.map_err(not_allowed)?;
             let settings = Settings::parse(&on(&self.url, &name))?;
             let (client, mut driver) = connect(&settings).await?;
             driver.drive(check(&client, &settings)).await
@@ -202,6 +202,19 @@ impl Server {
         let _ = driver.await;
         Ok(())
     }
+}
+
+/// What the store says of a statement that is not allowed is about its own tables.
+fn not_allowed(error: StoreError) -> StoreError {
+    if error
+        .to_string()
+        .contains("permission denied to create database")
+    {
+        return StoreError::unusable(
+            "its user may not make databases: run ALTER ROLE … CREATEDB, or name another user",
+        );
+    }
+    error
 }
 
 /// The URL of another database on the same server.
