@@ -53,11 +53,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Looks whether it is there, and is one that the store could live on. `url` may name any database that lets the user in.
+    /// Looks whether it is there. `url` may name any database that lets the user in.
     pub async fn find(url: &str) -> Result<Self, StoreError> {
         let settings = Settings::parse(url)?;
         let (client, mut driver) = connect(&settings).await?;
-        driver.drive(check(&client, &settings)).await?;
         let version = driver.drive(client.query_one("SHOW server_version", &[]));
         let version = version
             .await
@@ -79,11 +78,19 @@ impl Server {
         &self.version
     }
 
-    /// Whether it lets the user make a database.
+    /// Whether it lets the user make a database that the store could live in. Leaves none behind.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let name = self.named("probe");
-        self.tell(&self.url, &[&format!("CREATE DATABASE {name}")])
-            .await
+        let found = async {
+            let sql = format!("CREATE DATABASE {name}");
+            self.tell(&self.url, &[&sql]).await.map_err(not_allowed)?;
+            let settings = Settings::parse(&on(&self.url, &name))?;
+            let (client, mut driver) = connect(&settings).await?;
+            driver.drive(check(&client, &settings)).await
+        };
+        let found = found.await;
+        self.remove().await?;
+        found.map(drop)
     }
 
     /// Makes a database with our tables. Answers its URL.
@@ -195,6 +202,19 @@ impl Server {
         let _ = driver.await;
         Ok(())
     }
+}
+
+/// What the store says of a statement that is not allowed is about its own tables.
+fn not_allowed(error: StoreError) -> StoreError {
+    if error
+        .to_string()
+        .contains("permission denied to create database")
+    {
+        return StoreError::unusable(
+            "its user may not make databases: run ALTER ROLE … CREATEDB, or name another user",
+        );
+    }
+    error
 }
 
 /// The URL of another database on the same server.
