@@ -15,6 +15,10 @@ mod open;
 mod parameters;
 mod passfile;
 pub(super) mod place;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod scratch;
 mod session;
 mod settings;
 #[path = "../sql/mod.rs"]
