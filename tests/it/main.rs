@@ -17,6 +17,7 @@ mod durability; // what got a 2xx survives kill -9, real processes
 mod hostile; // raw hostile HTTP against a running server
 mod mail; // SMTP against a real server on loopback
 mod mutation; // each of many changes to the contract is caught by the generator, the compiler or the release check
+mod postgres; // what is PostgreSQL's own: refusals, faults, conventions
 mod processes; // several processes on one file: late outcomes, wake-ups
 mod processors; // the four job types, end to end
 mod queue; // claim, run, settle, retries, leases, panics, timeouts, stop

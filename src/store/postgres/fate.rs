@@ -102,3 +102,57 @@ fn ask(conn: &mut Conn, mark: Mark) -> Result<Option<bool>, StoreError> {
     .get_result(conn)?;
     Ok(Some(found.ours))
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+
+    use super::{super::scratch::Scratch, *};
+
+    /// A transaction that has written, and its mark.
+    fn begun(conn: &mut Conn) -> Mark {
+        conn.batch_execute(
+            "BEGIN; INSERT INTO leaders VALUES ('t', 'h', now()) ON CONFLICT (task) DO UPDATE SET until = now()",
+        )
+        .unwrap();
+        quiet(conn).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_transaction_is_committed_aborted_or_under_way() {
+        let mut scratch = Scratch::new();
+        let mut other = scratch.another();
+        let conn = &mut scratch.conn;
+        let mark = begun(&mut other);
+        assert_eq!(ask(conn, mark).unwrap(), None);
+        other.batch_execute("COMMIT").unwrap();
+        assert_eq!(ask(conn, mark).unwrap(), Some(true));
+        let mark = begun(&mut other);
+        other.batch_execute("ROLLBACK").unwrap();
+        assert_eq!(ask(conn, mark).unwrap(), Some(false));
+        other.batch_execute("BEGIN").unwrap();
+        assert!(
+            quiet(&mut other).unwrap().is_none(),
+            "it has written nothing"
+        );
+    }
+
+    /// As after a crash, which takes back numbers that had not reached the disk.
+    #[test]
+    fn somebody_elses_transaction_with_the_same_number_is_not_ours() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        let theirs = begun(conn);
+        conn.batch_execute("COMMIT").unwrap();
+        let ours = Mark {
+            token: theirs.token.wrapping_add(1),
+            ..theirs
+        };
+        assert_eq!(ask(conn, ours).unwrap(), Some(false));
+        let not_given_yet = Mark {
+            number: theirs.number + 1_000_000,
+            ..theirs
+        };
+        assert_eq!(ask(conn, not_given_yet).unwrap(), Some(false));
+    }
+}

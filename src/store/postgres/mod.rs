@@ -15,7 +15,11 @@ mod open;
 mod parameters;
 mod passfile;
 pub(super) mod place;
+#[cfg(test)]
+mod plans;
 mod rows;
+#[cfg(test)]
+mod scratch;
 mod session;
 mod settings;
 #[path = "../sql/mod.rs"]

@@ -13,7 +13,7 @@ use rand::Rng;
 /// Below the ports that the system gives to clients: nobody takes it while the server is away.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-pub(super) struct OwnCluster {
+pub(crate) struct OwnCluster {
     folder: tempfile::TempDir,
     programs: PathBuf,
     port: u16,
@@ -21,7 +21,7 @@ pub(super) struct OwnCluster {
 }
 
 impl OwnCluster {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         // A socket's path must be short.
         let folder = tempfile::Builder::new()
             .prefix("lockstep-own.")
@@ -50,13 +50,13 @@ impl OwnCluster {
         panic!("PostgreSQL does not start: {}", cluster.log());
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let port = self.port;
         format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
     }
 
     /// As after a loss of power: nothing is finished, and the server recovers what was committed.
-    pub(super) fn restart_immediately(&self) {
+    pub(crate) fn restart_immediately(&self) {
         assert!(
             self.control(&["restart", "-m", "immediate"]),
             "{}",

@@ -16,7 +16,7 @@ use tokio::{
 
 /// When the network is cut by itself: at the first COMMIT behind these words on one connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trap {
+pub(crate) enum Trap {
     /// The server does not hear it.
     BeforeCommit(&'static str),
     /// The server hears it, and its answer does not come back.
@@ -39,7 +39,7 @@ struct State {
     age: u32,
 }
 
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     state: Arc<watch::Sender<State>>,
     accepting: JoinHandle<()>,
@@ -47,7 +47,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// Before the server of a URL.
-    pub(super) async fn new(url: &str) -> Self {
+    pub(crate) async fn new(url: &str) -> Self {
         let server = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -68,30 +68,30 @@ impl Proxy {
     }
 
     /// The URL by which the server is reached through here.
-    pub(super) fn url(&self, direct: &str) -> String {
+    pub(crate) fn url(&self, direct: &str) -> String {
         direct.replace(authority(direct), &format!("127.0.0.1:{}", self.port))
     }
 
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.state.send_modify(|state| state.cut = true);
     }
 
-    pub(super) fn set(&self, trap: Trap) {
+    pub(crate) fn set(&self, trap: Trap) {
         self.state.send_modify(|state| state.trap = Some(trap));
     }
 
     /// Returns when a trap has cut the network.
-    pub(super) async fn sprung(&self) {
+    pub(crate) async fn sprung(&self) {
         let mut state = self.state.subscribe();
         let _ = state.wait_for(|state| state.cut).await;
     }
 
-    pub(super) fn restore(&self) {
+    pub(crate) fn restore(&self) {
         self.state.send_modify(|state| state.cut = false);
     }
 
     /// As after a restart of what is in between: the connections that there were are gone.
-    pub(super) fn restore_anew(&self) {
+    pub(crate) fn restore_anew(&self) {
         self.state.send_modify(|state| {
             state.cut = false;
             state.age += 1;

@@ -59,18 +59,26 @@ impl Place {
             apart(async move { Store::migrate_up(&StoreConfig::new(url)).await.unwrap() });
             name
         });
-        Self::made(&format!("TEMPLATE {template}"))
+        Self::made_as(&format!("TEMPLATE {template}"))
     }
 
     /// A database without our tables.
     pub(crate) fn bare_postgres() -> Self {
-        Self::made("")
+        Self::made_as("")
     }
 
-    fn made(how: &str) -> Self {
+    /// One that is created in another way.
+    pub(crate) fn made_as(how: &str) -> Self {
         let name = format!("test_{:016x}", rand::random::<u64>());
         admin(&format!("CREATE DATABASE {name} {how}"));
         Self::Url(of_database(&name))
+    }
+
+    /// Of PostgreSQL: the database's name.
+    pub(crate) fn name(&self) -> String {
+        let url = self.url();
+        let (address, _) = url.split_once('?').unwrap_or((&url, ""));
+        address.rsplit_once('/').unwrap().1.to_owned()
     }
 
     /// What `DATABASE_URL` is for it.
@@ -201,7 +209,7 @@ impl Place {
     /// has logged in, and one of them may belong to the runtime that would wait.
     pub(crate) fn remove(&self) {
         if let Self::Url(url) = self {
-            let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
+            let name = self.name();
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let server = url.replace(&format!("/{name}?"), "/postgres?");
             thread::spawn(move || {

@@ -1,0 +1,317 @@
+//! Connections that are killed, servers that are restarted, commits that nobody answers: callers hear the truth, and mostly
+//! that all is well.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lockstep::{
+    model::{JobFilter, NewJob, Settled, Settlement, UserChange},
+    processors::user_created::job_for,
+    store::{Claim, Store, StoreError},
+};
+use tokio::{sync::Mutex, time::timeout};
+
+use super::conventions::open;
+use crate::{
+    cluster::{
+        own_cluster::OwnCluster,
+        proxy::{Proxy, Trap},
+    },
+    support::{
+        database::{ada, analysis},
+        place::{Place, client},
+        process::until,
+    },
+};
+
+/// Every connection to the database but the one that says so.
+const TERMINATE: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+/// Statements that wait for somebody's lock.
+const WAITING: &str =
+    "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+/// The first words of what stores a job, and of what changes a user.
+const NEW_JOB: &str = "INSERT INTO job_queue";
+const CHANGE: &str = "UPDATE \"users\"";
+
+fn named(name: &str) -> NewJob {
+    NewJob {
+        payload: format!(r#"{{"message":"{name}"}}"#),
+        ..analysis()
+    }
+}
+
+/// How many jobs have each message.
+async fn messages(store: &Store) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    let mut before = None;
+    loop {
+        let page = store.job_list(JobFilter::default(), before, 500).await;
+        let page = page.unwrap();
+        let Some(last) = page.last() else {
+            return found;
+        };
+        before = Some(last.id);
+        for job in page {
+            let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap();
+            let message = payload["message"].as_str().unwrap().to_owned();
+            *found.entry(message).or_default() += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_loses_nothing_that_was_acknowledged_and_doubles_nothing() {
+    const CLIENTS: usize = 8;
+    let cluster = Arc::new(OwnCluster::start());
+    let place = Place::Url(cluster.url());
+    let store = open(&place).await;
+    let told = Arc::new(Mutex::new((BTreeSet::new(), Vec::new())));
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (store, told, stop) = (store.clone(), Arc::clone(&told), Arc::clone(&stop));
+            tokio::spawn(async move {
+                for count in 0.. {
+                    let name = format!("{number}-{count}");
+                    // Whoever is not told that it was stored does not ask again: another try would be another job.
+                    match store.job_enqueue(named(&name)).await {
+                        Ok(_) => told.lock().await.0.insert(name),
+                        Err(error) => {
+                            told.lock().await.1.push(error);
+                            true
+                        }
+                    };
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    for round in 1..=3 {
+        let (before, failed) = {
+            let told = told.lock().await;
+            (told.0.len(), told.1.len())
+        };
+        let goes_on = async || {
+            let told = told.lock().await;
+            told.0.len() >= before + 50 * round || told.1.len() >= failed + 1000
+        };
+        until("jobs are stored", goes_on).await;
+        let restarted = Arc::clone(&cluster);
+        let restart = tokio::task::spawn_blocking(move || restarted.restart_immediately());
+        restart.await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let (acknowledged, errors) = &*told.lock().await;
+    for error in errors {
+        assert!(error.retryable(), "{error:?}");
+    }
+    let stored = messages(&store).await;
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|name| !stored.contains_key(*name))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged, but lost: {lost:?}");
+    let double: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(double.is_empty(), "{double:?}");
+    // What nobody was told of may be there or not.
+    assert!(stored.len() <= acknowledged.len() + errors.len());
+    assert_eq!(store.job_counts_check().await.unwrap(), []);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn killed_connections_are_made_anew_and_nobody_notices() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    for round in 1..=3 {
+        place.execute(TERMINATE);
+        let id = store.job_enqueue(analysis()).await.unwrap().job.id;
+        assert!(store.job_get(id).await.unwrap().is_some());
+        // A lane and a reader that were not killed when they were used.
+        let run = claim(&store).await.remove(0);
+        place.execute(TERMINATE);
+        let page = store.job_list(JobFilter::default(), None, 9).await;
+        assert_eq!(page.unwrap().len(), round);
+        let done = (run.0, run.1, Settlement::Complete { result: None });
+        let settled = store.job_settle(vec![done]).await.unwrap();
+        assert!(matches!(settled[0], Settled::Accepted(_)), "{settled:?}");
+    }
+    store.close().await;
+    place.remove();
+}
+
+async fn claim(store: &Store) -> Vec<(i64, lockstep::model::LeaseToken)> {
+    let claim = Claim {
+        queues: &["default"],
+        worker: "here",
+        limit: 10,
+        lease: Duration::from_mins(1),
+        reads: None,
+    };
+    let claimed = store.job_claim(claim).await.unwrap().jobs;
+    claimed.into_iter().map(|job| (job.id, job.lease)).collect()
+}
+
+#[tokio::test]
+async fn a_statement_whose_connection_is_killed_is_run_again() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    let id = store.job_enqueue(named("first")).await.unwrap().job.id;
+    let holder = client(&place.url()).await;
+    // Not even reading gets past it.
+    let lock = "BEGIN; LOCK TABLE job_queue IN ACCESS EXCLUSIVE MODE";
+    holder.batch_execute(lock).await.unwrap();
+    let (writing, reading) = (store.clone(), store.clone());
+    let write = tokio::spawn(async move { writing.job_enqueue(named("second")).await });
+    let read = tokio::spawn(async move { reading.job_get(id).await });
+    until("both wait", async || place.count(WAITING) == 2).await;
+    let waiting = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    place.execute(waiting);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    write.await.unwrap().unwrap();
+    assert_eq!(read.await.unwrap().unwrap().unwrap().id, id);
+    assert!(messages(&store).await.values().all(|count| *count == 1));
+    assert_eq!(place.count("job_queue"), 2);
+    store.close().await;
+    place.remove();
+}
+
+/// A store behind a network, where the trap is set.
+async fn behind(trap: Trap) -> (Place, Proxy, Store) {
+    let place = Place::new_postgres();
+    let proxy = Proxy::new(&place.url()).await;
+    let store = open(&Place::Url(proxy.url(&place.url()))).await;
+    proxy.set(trap);
+    (place, proxy, store)
+}
+
+/// The store has sent COMMIT; the connection is gone before it hears of it.
+async fn springs(proxy: &Proxy) {
+    timeout(Duration::from_secs(20), proxy.sprung())
+        .await
+        .unwrap();
+    proxy.restore_anew();
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_found_out() {
+    for trap in [Trap::AfterCommit(NEW_JOB), Trap::BeforeCommit(NEW_JOB)] {
+        let (place, proxy, store) = behind(trap).await;
+        let (enqueued, ()) = tokio::join!(store.job_enqueue(analysis()), springs(&proxy));
+        let id = enqueued.unwrap().job.id;
+        assert!(store.job_get(id).await.unwrap().is_some());
+        assert_eq!(
+            (place.count("job_queue"), place.count("job_events")),
+            (1, 1)
+        );
+        assert_eq!(store.job_counts_check().await.unwrap(), []);
+        store.close().await;
+        place.remove();
+    }
+}
+
+/// A commit that moves no job is known by another row.
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_once() {
+    for trap in [Trap::AfterCommit(CHANGE), Trap::BeforeCommit(CHANGE)] {
+        let (place, proxy, store) = behind(trap).await;
+        let user = store
+            .user_create(ada(), job_for(&ada()))
+            .await
+            .unwrap()
+            .user;
+        let change = UserChange {
+            age: Some(40),
+            ..UserChange::default()
+        };
+        let changed = store.user_update(user.id, change, Some(user.version));
+        let (changed, ()) = tokio::join!(changed, springs(&proxy));
+        assert_eq!(changed.unwrap().version, user.version + 1);
+        let stored = store.user_get(user.id).await.unwrap().unwrap();
+        assert_eq!((stored.age, stored.version), (40, user.version + 1));
+        store.close().await;
+        place.remove();
+    }
+}
+
+/// As long as nobody can tell, the caller is not told that it was done.
+#[tokio::test]
+async fn a_commit_that_nobody_can_ask_about_is_not_acknowledged() {
+    let (place, proxy, store) = behind(Trap::AfterCommit(NEW_JOB)).await;
+    let cut = async {
+        proxy.sprung().await;
+        // Connections are gone, and new ones lead nowhere.
+        proxy.restore_anew();
+        proxy.cut();
+    };
+    let (enqueued, ()) = tokio::join!(store.job_enqueue(analysis()), cut);
+    assert!(
+        matches!(enqueued, Err(StoreError::Unavailable { .. })),
+        "{enqueued:?}"
+    );
+    proxy.restore();
+    until("it works again", async || {
+        store.job_enqueue(analysis()).await.is_ok()
+    })
+    .await;
+    store.close().await;
+    place.remove();
+}
+
+/// Two transactions that wait for each other: ours is the one that gives way, and begins again.
+#[tokio::test]
+async fn a_deadlock_is_none_of_the_callers_business() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    for name in ["first", "second"] {
+        let tagged = NewJob {
+            concurrency_key: Some("k".to_owned()),
+            ..named(name)
+        };
+        store.job_enqueue(tagged).await.unwrap();
+    }
+    let runs = claim(&store).await;
+    assert_eq!(runs.len(), 2);
+    let other = client(&place.url()).await;
+    // It is patient: it is not the one that looks for deadlocks.
+    let begin = "SET deadlock_timeout = '1min'; SET lock_timeout = 0; BEGIN; \
+         SELECT id FROM job_queue WHERE id = 2 FOR UPDATE";
+    other.batch_execute(begin).await.unwrap();
+    let settling = store.clone();
+    let settle = tokio::spawn(async move {
+        let done = |(id, lease)| (id, lease, Settlement::Complete { result: None });
+        settling
+            .job_settle(runs.into_iter().map(done).collect())
+            .await
+    });
+    until("ours waits for the second", async || {
+        place.count(WAITING) == 1
+    })
+    .await;
+    let first = "SELECT id FROM job_queue WHERE id = 1 FOR UPDATE; COMMIT";
+    other.batch_execute(first).await.unwrap();
+    let settled = settle.await.unwrap().unwrap();
+    assert!(
+        settled
+            .iter()
+            .all(|one| matches!(one, Settled::Accepted(_))),
+        "{settled:?}"
+    );
+    let deadlocks = "pg_stat_database WHERE datname = current_database() AND deadlocks > 0";
+    until("the server counts it", async || place.count(deadlocks) == 1).await;
+    store.close().await;
+    place.remove();
+}

@@ -1,0 +1,6 @@
+//! What is PostgreSQL's own. Always on PostgreSQL, whatever the other tests run on.
+
+mod conventions; // the same schema on both engines
+mod faults; // connections killed, servers restarted, answers lost
+mod refusals; // databases that cannot be used: a sentence with the fix each
+mod waits; // locks, limits and read-only servers: 503, soon, and well again by itself
