@@ -177,9 +177,9 @@ async fn a_statement_whose_connection_is_killed_is_run_again() {
     let write = tokio::spawn(async move { writing.job_enqueue(named("second")).await });
     let read = tokio::spawn(async move { reading.job_get(id).await });
     until("both wait", async || place.count(WAITING) == 2).await;
-    let waiting = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+    let victims = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
          WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    place.execute(waiting);
+    place.execute(victims);
     holder.batch_execute("ROLLBACK").await.unwrap();
     write.await.unwrap().unwrap();
     assert_eq!(read.await.unwrap().unwrap().unwrap().id, id);
