@@ -116,7 +116,8 @@ fn only_the_store_names_diesel() {
 fn only_the_configuration_reads_the_environment() {
     assert_nowhere(
         "the environment is read in src/config only",
-        in_src_outside(&["src/config/"]),
+        // Which server a test of the engine itself may use is told by tests/run.
+        in_src_outside(&["src/config/", "src/store/postgres/scratch.rs"]),
         |line| {
             ["env::var", "env::vars", "env::var_os", "env::vars_os"]
                 .iter()
@@ -185,6 +186,8 @@ fn tests_wait_on_events() {
                 && path != "tests/it/architecture.rs"
         },
         |line| {
+            // A statement that takes long is what some tests are about: nobody waits for its end.
+            let line = line.replace("pg_sleep(", "");
             ["sleep(", "sleep_until("]
                 .iter()
                 .any(|call| line.contains(call))

@@ -218,7 +218,8 @@ fn plan(conn: &mut Conn, query: &str, types: &str) -> String {
     let mut text = String::new();
     for (number, part) in query.split('?').enumerate() {
         if number > 0 {
-            text.push_str(&format!("${number}"));
+            text.push('$');
+            text.push_str(&number.to_string());
         }
         text.push_str(part);
     }

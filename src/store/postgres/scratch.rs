@@ -14,6 +14,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    #[allow(clippy::disallowed_methods, reason = "what tests/run tells the tests")]
     pub(super) fn new() -> Self {
         let server = env::var("LOCKSTEP_TEST_POSTGRES").expect(
             "this test needs PostgreSQL: run it as `tests/postgres cargo test …`, which starts a private one",
