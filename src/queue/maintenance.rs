@@ -7,10 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use slog::{info, warn};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::{outcome, runner::Runner, ticks, wait::Wait};
-use crate::model::JobCounts;
+use crate::{model::JobCounts, store::StoreError};
 
 /// Rows per pass: small, so that nobody else waits long for the writer.
 pub(super) const BATCH: usize = 500;
@@ -64,7 +64,13 @@ pub(super) async fn run(runner: &Runner) {
 async fn lead(runner: &Runner, leads: &watch::Sender<bool>) {
     loop {
         let holder = runner.config.worker_id.clone();
-        let led = runner.store.lead(LEADER, holder, TERM).await;
+        let asked = runner.store.lead(LEADER, holder, TERM);
+        let led = timeout(TERM / 2, asked)
+            .await
+            .unwrap_or(Err(StoreError::Unavailable {
+                reason: "it did not answer in time",
+                source: None,
+            }));
         // Nobody may follow as long as the term lasts; who cannot ask must not go on for longer than it.
         let leading = led.unwrap_or_else(|error| {
             warn!(runner.log, "cannot ask who does the chores"; "error" => outcome::with_causes(&error));

@@ -2,15 +2,28 @@
 //! Must not know: what is read, or from which engine.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, task, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task,
+    time::{timeout, timeout_at},
+};
 
-use super::{StoreError, error::LOST};
+use super::{StoreError, error::NOBODY};
 
 const DEADLINE: Duration = Duration::from_secs(3);
+/// How long a read waits for a server that is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(100);
 
 type Open<C> = dyn Fn() -> Result<C, StoreError> + Send + Sync;
 
@@ -19,6 +32,8 @@ pub(super) struct Readers<C> {
     open: Arc<Open<C>>,
     free: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<C>>>,
+    /// Nobody was there when a connection was last asked for.
+    away: Arc<AtomicBool>,
 }
 
 impl<C> Clone for Readers<C> {
@@ -27,6 +42,7 @@ impl<C> Clone for Readers<C> {
             open: Arc::clone(&self.open),
             free: Arc::clone(&self.free),
             idle: Arc::clone(&self.idle),
+            away: Arc::clone(&self.away),
         }
     }
 }
@@ -41,42 +57,96 @@ impl<C: Send + 'static> Readers<C> {
             open: Arc::new(open),
             free: Arc::new(Semaphore::new(connections)),
             idle: Arc::default(),
+            away: Arc::default(),
         }
     }
 
-    /// Runs `query` on a blocking thread with a connection of its own; once more, on a new one, when the server hung up.
+    /// Runs `query` on a blocking thread with a connection of its own; again, where the server was away meanwhile.
     pub(super) async fn read<F, T>(&self, query: F) -> Result<T, StoreError>
     where
         F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let permit = timeout(DEADLINE, Arc::clone(&self.free).acquire_owned())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(StoreError::unavailable("too many reads are waiting"))?;
+        self.within(PATIENCE, query).await
+    }
+
+    /// The same, for whoever wants to know whether the server is there now.
+    pub(super) async fn read_now<F, T>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.within(Duration::ZERO, query).await
+    }
+
+    async fn within<F, T>(&self, patience: Duration, query: F) -> Result<T, StoreError>
+    where
+        F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let deadline = Instant::now() + patience;
+        let permit = self.permit(deadline).await?;
         let readers = self.clone();
         let answer = task::spawn_blocking(move || {
             // The permit lives as long as the query, also when the caller has gone away.
             let _permit = permit;
-            let idle = lock(&readers.idle).pop();
-            let mut conn = idle.map_or_else(|| (readers.open)(), Ok)?;
-            let mut answer = query(&mut conn);
-            if matches!(&answer, Err(StoreError::Unavailable { reason, .. }) if *reason == LOST) {
-                // The others are as old.
-                lock(&readers.idle).clear();
-                conn = (readers.open)()?;
-                answer = query(&mut conn);
-            }
-            // One whose server is gone is of no use to the next.
-            if !matches!(&answer, Err(error) if error.retryable()) {
-                lock(&readers.idle).push(conn);
-            }
-            answer
+            readers.ask(deadline, query)
         });
         answer
             .await
             .map_err(|error| StoreError::Internal(Box::new(error)))?
+    }
+
+    /// Those who have one keep it while they wait for the server: so does everybody else.
+    async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
+        let mut free = pin!(Arc::clone(&self.free).acquire_owned());
+        let mut permit = timeout(DEADLINE, &mut free).await;
+        if permit.is_err() && self.away.load(Ordering::Relaxed) {
+            permit = timeout_at(deadline.into(), free).await;
+        }
+        match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            _ if self.away.load(Ordering::Relaxed) => Err(StoreError::unavailable(NOBODY)),
+            _ => Err(StoreError::unavailable("too many reads are waiting")),
+        }
+    }
+
+    /// Asks until somebody answers, or says more than that nobody is there.
+    fn ask<T>(
+        &self,
+        deadline: Instant,
+        query: impl Fn(&mut C) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            let idle = lock(&self.idle).pop();
+            let used = idle.is_some();
+            let answer = idle.map_or_else(|| (self.open)(), Ok).and_then(|mut conn| {
+                let answer = query(&mut conn);
+                // One whose server is gone is of no use to the next.
+                if !matches!(&answer, Err(error) if error.retryable()) {
+                    lock(&self.idle).push(conn);
+                }
+                answer
+            });
+            match answer {
+                Err(error) if error.is_away() => {
+                    // The others were made before, too.
+                    self.close_idle();
+                    if used {
+                        continue;
+                    }
+                    self.away.store(true, Ordering::Relaxed);
+                    if Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                    thread::sleep(PAUSE);
+                }
+                answer => {
+                    self.away.store(false, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
     }
 
     /// Runs a query that takes microseconds, on the calling thread if there is a connection to spare: a blocking thread

@@ -11,7 +11,11 @@ use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::settings::Settings;
-use crate::store::StoreError;
+pub(super) use crate::store::error::LOST;
+use crate::store::{
+    StoreError,
+    error::{NOBODY, STARTING},
+};
 
 /// An error with what to do about it in front.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +23,7 @@ use crate::store::StoreError;
 struct Hint {
     text: String,
     #[source]
-    source: tokio_postgres::Error,
+    source: Cause,
 }
 
 /// What an error while connecting to `at` (a host and its port) means.
@@ -36,14 +40,28 @@ pub(super) fn classify(error: tokio_postgres::Error, settings: &Settings, at: &s
             reason,
             source: Some(Box::new(Hint {
                 text,
-                source: error,
+                source: in_a_line(&error),
             })),
         },
         Never(message) => StoreError::Unusable {
             message,
-            source: Some(Box::new(error)),
+            source: Some(in_a_line(&error)),
         },
     }
+}
+
+/// With its causes, as one line: what a server says in detail has lines of its own.
+fn in_a_line(error: &tokio_postgres::Error) -> Cause {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(below) = cause {
+        if error.as_db_error().is_none() {
+            text.push_str(": ");
+            text.push_str(&below.to_string());
+        }
+        cause = below.source();
+    }
+    text.replace('\n', " ").into()
 }
 
 enum Verdict {
@@ -53,8 +71,6 @@ enum Verdict {
     Never(String),
 }
 use Verdict::{Later, Never};
-
-pub(super) const LOST: &str = "its connection was lost";
 
 /// The server has answered.
 fn of_server(refusal: &DbError, settings: &Settings, at: &str) -> Verdict {
@@ -94,10 +110,7 @@ fn of_server(refusal: &DbError, settings: &Settings, at: &str) -> Verdict {
             || *code == SqlState::ADMIN_SHUTDOWN
             || *code == SqlState::CRASH_SHUTDOWN =>
         {
-            Later(
-                "it is starting up or shutting down",
-                format!("wait for PostgreSQL at {at} ({said})"),
-            )
+            Later(STARTING, format!("wait for PostgreSQL at {at} ({said})"))
         }
         // Disk or memory.
         code if code.code().starts_with("53") => Later(
@@ -118,7 +131,7 @@ fn of_transport(cause: &io::Error, at: &str) -> Verdict {
     }
     match cause.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => Later(
-            "nothing listens at its address",
+            NOBODY,
             format!("start PostgreSQL at {at}, or correct the host and port in the URL"),
         ),
         ErrorKind::TimedOut => Later(TIMEOUT, waited(at)),

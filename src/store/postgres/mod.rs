@@ -11,12 +11,14 @@ mod doctor;
 mod fate;
 mod leaders;
 pub(super) mod limit;
+mod miss;
 mod open;
 mod parameters;
 mod passfile;
 pub(super) mod place;
 #[cfg(test)]
 mod plans;
+mod rows;
 #[cfg(test)]
 mod scratch;
 mod session;
@@ -164,8 +166,8 @@ impl Postgres {
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?))
-            .await
+        let looked = |conn: &mut Conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?);
+        self.readers.read_now(looked).await
     }
 
     pub(super) fn subscribe(&self) -> Wakeups {

@@ -63,7 +63,7 @@ pub(super) fn examine(settings: &Settings) -> Result<Vec<String>, StoreError> {
 
 /// A connection for reading.
 pub(super) fn reader(settings: &Settings) -> Result<Conn, StoreError> {
-    let mut conn = wrapper::open(settings)?;
+    let mut conn = wrapper::reopen(settings)?;
     if settings.statement_cache {
         conn.batch_execute("SET default_transaction_read_only = on")?;
     }

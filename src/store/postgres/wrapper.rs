@@ -70,6 +70,17 @@ pub(super) fn open(settings: &Settings) -> Result<Conn, StoreError> {
     Ok(conn)
 }
 
+/// Connects once more. Who was let in before and is not now is told so in passing: somebody may be at it.
+pub(super) fn reopen(settings: &Settings) -> Result<Conn, StoreError> {
+    open(settings).map_err(|error| match error {
+        StoreError::Unusable { .. } => StoreError::Unavailable {
+            reason: "it does not let this program in any more",
+            source: Some(Box::new(error)),
+        },
+        error => error,
+    })
+}
+
 fn lost(error: impl Into<Cause>) -> StoreError {
     StoreError::Unavailable {
         reason: LOST,

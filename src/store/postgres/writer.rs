@@ -10,11 +10,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
+use rand::Rng;
 use slog::{Logger, error, warn};
 
 use super::{
     clock::ServerClock,
-    fate::{self, Mark},
+    fate,
+    miss::{Miss, is, missed, no_connection, refused},
     settings::Settings,
     sql::{
         controls::Controls,
@@ -22,11 +24,11 @@ use super::{
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
-    wrapper::{Conn, open},
+    wrapper::{Conn, reopen},
 };
 use crate::store::{
     StoreError,
-    error::{CONFLICT, LOST},
+    error::{CONFLICT, LOST, READ_ONLY},
     time::micros,
     wake::Wake,
 };
@@ -35,8 +37,6 @@ use crate::store::{
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a unit waits for a lock, in ms, when one of its batch has waited in vain.
 const ONE_OF_MANY: u32 = 1_000;
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The ways to the writing connections.
 #[derive(Clone)]
@@ -96,20 +96,6 @@ struct Way {
     deadline: Instant,
 }
 
-/// How a try ended that did not commit.
-enum Miss {
-    /// A unit asked to be alone.
-    Alone,
-    /// A unit failed: to be tried with a savepoint for each.
-    Unit,
-    /// The server refused a statement or the transaction.
-    Refused(StoreError),
-    /// The connection was lost before the commit was asked for.
-    Lost(StoreError),
-    /// The connection was lost while the commit was asked for. What the transaction is known by, if it wrote anything.
-    Unknown(StoreError, Option<Mark>),
-}
-
 /// One writing thread.
 struct Committer {
     common: Common,
@@ -139,6 +125,14 @@ impl Committer {
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
         let (mut wake, mut moved) = (false, false);
         let committed = self.until_committed(batch, &mut wake, &mut moved);
+        let refusals = batch.iter().filter_map(|unit| unit.failure());
+        if refusals
+            .chain(committed.as_ref().err())
+            .any(|error| is(error, READ_ONLY))
+        {
+            // A session stays read-only when its database is not any more.
+            self.conn = None;
+        }
         match &committed {
             Ok(()) => {
                 if wake {
@@ -181,6 +175,7 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let (mut turn, mut careful) = (Turn::Shared, false);
+        let mut losses = 0;
         loop {
             (*wake, *moved) = (false, false);
             let way = Way {
@@ -214,11 +209,11 @@ impl Committer {
                     if Instant::now() >= deadline {
                         return Err(error);
                     }
-                    thread::sleep(PAUSE);
+                    pause(&mut losses);
                 }
                 Miss::Unknown(error, mark) => {
                     self.conn = None;
-                    let connect = || open(&self.common.settings);
+                    let connect = || reopen(&self.common.settings);
                     let committed = match mark {
                         None => Some(false),
                         Some(mark) => fate::was_committed(mark, deadline, &mut self.conn, connect),
@@ -234,7 +229,7 @@ impl Committer {
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open(&self.common.settings)?,
+            None => reopen(&self.common.settings)?,
         };
         Ok(self.conn.insert(conn))
     }
@@ -343,6 +338,16 @@ impl Committer {
     }
 }
 
+/// Waits before a lost connection is made anew: not at all the first time, then longer, and not everybody at once.
+fn pause(losses: &mut u32) {
+    if *losses > 0 {
+        let shortest = 25 << (*losses).min(4);
+        let pause = rand::rng().random_range(shortest..=shortest * 2);
+        thread::sleep(Duration::from_millis(pause));
+    }
+    *losses += 1;
+}
+
 /// What begins a transaction, in one message.
 fn begin(settings: &Settings, way: Way) -> String {
     let mut begin = String::from("BEGIN");
@@ -360,25 +365,4 @@ fn begin(settings: &Settings, way: Way) -> String {
         begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
     }
     begin
-}
-
-fn is(error: &StoreError, which: &str) -> bool {
-    matches!(error, StoreError::Unavailable { reason, .. } if *reason == which)
-}
-
-fn no_connection() -> Miss {
-    Miss::Lost(StoreError::unavailable(LOST))
-}
-
-/// What an error of a statement of our own means.
-fn missed(error: diesel::result::Error) -> Miss {
-    refused(StoreError::from(error))
-}
-
-fn refused(error: StoreError) -> Miss {
-    if is(&error, LOST) {
-        Miss::Lost(error)
-    } else {
-        Miss::Refused(error)
-    }
 }

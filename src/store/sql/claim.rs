@@ -39,6 +39,7 @@ struct Claimed {
     timeout_ms: i64,
     schema_fingerprint: String,
     scheduled_at: i64,
+    started_at: i64,
     lease_token: i64,
     checkpoint: Option<String>,
     expires_at: Option<i64>,
@@ -56,6 +57,7 @@ type Columns = (
     Integer,
     BigInt,
     Text,
+    Moment,
     Moment,
     BigInt,
     Nullable<RawJson>,
@@ -252,11 +254,11 @@ fn judge(
                 job_type: names.of(&row.job_type),
                 worker: Arc::clone(&names.1),
                 attempt: row.attempt,
-                started_at: micros(tx.now),
+                started_at: row.started_at,
             };
             taken.runs.push((row.id, run));
         }
-        taken.claims.jobs.push(row.with(queue, tx.now));
+        taken.claims.jobs.push(row.with(queue));
     }
     Ok(refused)
 }
@@ -293,7 +295,7 @@ impl Order {
 }
 
 impl Claimed {
-    fn with(self, queue: &str, started_at: chrono::DateTime<chrono::Utc>) -> ClaimedJob {
+    fn with(self, queue: &str) -> ClaimedJob {
         ClaimedJob {
             id: self.id,
             queue: queue.to_owned(),
@@ -306,7 +308,7 @@ impl Claimed {
             timeout: Duration::from_millis(self.timeout_ms.unsigned_abs()),
             schema_fingerprint: self.schema_fingerprint,
             scheduled_at: moment(self.scheduled_at),
-            started_at,
+            started_at: moment(self.started_at),
             checkpoint: self.checkpoint,
             lease: LeaseToken(self.lease_token),
         }

@@ -190,7 +190,7 @@ pub(in crate::store) const CLAIM: &str = concat!(
      started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
      WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT ?) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at, lease_token, checkpoint, expires_at, ",
+     schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
     super::sql::ties::ties!()
 );
 

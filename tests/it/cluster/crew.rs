@@ -9,7 +9,7 @@ use super::load::Addresses;
 use crate::support::process::{Home, Process};
 
 /// Jobs that a worker has at once.
-const SLOTS: &str = "8";
+const SLOTS: &str = "50";
 
 pub(super) struct Crew {
     home: Home,

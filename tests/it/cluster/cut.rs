@@ -110,7 +110,8 @@ async fn first_waits(
     .await
 }
 
-fn letter() -> NewJob {
+/// A job that sends one mail.
+pub(super) fn letter() -> NewJob {
     let payload = r#"{"message":"hi","recipients":["ada@example.com"]}"#.to_owned();
     queue::new_job(
         policy("email_notification"),

@@ -20,6 +20,9 @@ const UNIQUE_KEYS: u32 = 150;
 /// Addresses of the servers, as they are now.
 pub(super) type Addresses = Arc<Mutex<Vec<String>>>;
 
+/// Jobs of the first part at least: enough to be at work when the database goes away.
+const EARLY: usize = 14_000;
+
 /// One request. Its key makes it happen once, however often it is sent.
 pub(super) struct Request {
     key: String,
@@ -37,7 +40,8 @@ pub(super) struct Told {
     pub(super) repeats: usize,
 }
 
-pub(super) fn requests(random: &mut StdRng) -> Vec<Request> {
+/// In two parts.
+pub(super) fn requests(random: &mut StdRng) -> (Vec<Request>, Vec<Request>) {
     let mut requests = Vec::new();
     for (size, count) in REQUESTS {
         for number in 0..count {
@@ -48,7 +52,13 @@ pub(super) fn requests(random: &mut StdRng) -> Vec<Request> {
         }
     }
     requests.shuffle(random);
-    requests
+    let mut jobs = 0;
+    let early = requests.iter().take_while(|request| {
+        jobs += request.items.len();
+        jobs < EARLY
+    });
+    let late = requests.split_off(early.count() + 1);
+    (requests, late)
 }
 
 fn item(random: &mut StdRng) -> Value {

@@ -1,5 +1,6 @@
 //! Proofs on several processes and one PostgreSQL: always on PostgreSQL, whatever the other tests run on.
 
+mod chores; // what only one of several workers is to do
 mod crew; // servers and workers that are killed and started again
 mod cut; // a network cut between a worker and the database
 mod killed; // everybody is killed at random, the database is restarted

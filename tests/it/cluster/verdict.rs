@@ -1,7 +1,7 @@
 //! Owns what must hold when everything has ended, each as a query for what breaks it.
 //! Must not know: what happened before.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio_postgres::Client;
 
@@ -80,6 +80,25 @@ pub(super) async fn check(client: &Client, acknowledged: &BTreeSet<i64>) -> usiz
     let jobs = count(client, "job_queue WHERE payload->>'message' = 'tick'").await;
     assert_eq!(jobs, ticks, "jobs of no tick");
     ticks
+}
+
+/// Whether a job has completed that had begun in the last so long.
+pub(super) async fn begun_since(client: &Client, since: Duration) -> bool {
+    let begun = "job_queue WHERE status = 'completed' AND started_at > clock_timestamp() - ";
+    count(
+        client,
+        &format!("{begun} interval '{} ms'", since.as_millis()),
+    )
+    .await
+        > 0
+}
+
+/// Jobs that wait for another try, which nothing here is a reason for.
+pub(super) async fn tried_again(client: &Client) -> Vec<String> {
+    let query = "SELECT format('%s jobs: %s', count(*), error_message) FROM job_queue \
+                 WHERE status = 'retry_pending' GROUP BY error_message";
+    let rows = client.query(query, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Rows of a table, or of a table `WHERE …`.

@@ -3,7 +3,11 @@
 
 use std::{process::Output, time::Duration};
 
-use tokio::{task, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task,
+    time::timeout,
+};
 
 use crate::{
     cli::binary::Home,
@@ -139,9 +143,11 @@ async fn servers_that_are_not_there() {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("postgres://me:{SECRET}@{}/d", server.local_addr().unwrap());
     let speaks = tokio::spawn(async move {
+        let mut open = Vec::new();
         while let Ok((mut stream, _)) = server.accept().await {
-            use tokio::io::AsyncWriteExt;
+            let _ = stream.read(&mut [0; 1024]).await;
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            open.push(stream);
         }
     });
     refused(&url, 2, &["is not PostgreSQL", "correct the host and port"]).await;

@@ -16,14 +16,19 @@ use diesel::{
 use lockstep::store::{Store, StoreConfig};
 use tokio_postgres::{Client, NoTls};
 
+#[allow(clippy::disallowed_methods, reason = "what tests/run tells the tests")]
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
 /// Whether the tests that run on either engine run on PostgreSQL.
 pub(crate) fn on_postgres() -> bool {
-    env::var("LOCKSTEP_TEST_ENGINE").is_ok_and(|engine| engine == "postgres")
+    variable("LOCKSTEP_TEST_ENGINE").is_some_and(|engine| engine == "postgres")
 }
 
 /// The server that tests may make databases on.
 pub(crate) fn server() -> String {
-    env::var("LOCKSTEP_TEST_POSTGRES").expect(
+    variable("LOCKSTEP_TEST_POSTGRES").expect(
         "this test needs PostgreSQL: run it as `tests/postgres cargo test …`, which starts a private one",
     )
 }

@@ -1,0 +1,135 @@
+//! Owns the statements that write many rows at once: each column is an array.
+//! Must not know: why they are run.
+
+use diesel::RunQueryDsl;
+
+use super::{
+    dialect::{Conn, Id, Many, text},
+    sql::{
+        runs::Completed,
+        settle::{AttemptRow, EndRow},
+        statement::{Statement, statement},
+        together::NewRow,
+    },
+};
+use crate::store::StoreError;
+
+/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order.
+pub(in crate::store) fn insert_jobs(
+    conn: &mut Conn,
+    rows: &[NewRow<'_>],
+) -> Result<Vec<i64>, StoreError> {
+    let ids = |of: fn(&NewRow<'_>) -> i64| Many::Ids(rows.iter().map(of).collect());
+    let ints = |of: fn(&NewRow<'_>) -> i32| Many::Ints(rows.iter().map(of).collect());
+    let moments =
+        |of: fn(&NewRow<'_>) -> i64| Many::Moments(rows.iter().map(|row| Some(of(row))).collect());
+    let texts = |of: for<'a> fn(&'a NewRow<'_>) -> &'a str| {
+        Many::Texts(rows.iter().map(|row| of(row).to_owned()).collect())
+    };
+    // Numbers are given as the rows are inserted.
+    let many = statement(
+        "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+         schema_fingerprint, scheduled_at, created_at) SELECT job_type, queue, payload, status, priority, rank, \
+         max_retries, timeout_ms, fingerprint, scheduled_at, created_at \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY AS new (job_type, queue, payload, status, priority, \
+         rank, max_retries, timeout_ms, fingerprint, scheduled_at, created_at, place) ORDER BY place RETURNING id",
+    )
+    .many(texts(|row| row.job.job_type.as_ref()))
+    .many(texts(|row| row.job.queue.as_ref()))
+    .many(Many::Documents(
+        rows.iter().map(|row| row.job.payload.clone()).collect(),
+    ))
+    .many(texts(|row| row.status.as_str()))
+    .many(ints(|row| row.job.priority))
+    .many(ids(|row| row.rank))
+    .many(ints(|row| row.job.max_retries))
+    .many(ids(|row| row.timeout_ms))
+    .many(texts(|row| row.job.schema_fingerprint.as_ref()))
+    .many(moments(|row| row.scheduled_at))
+    .many(moments(|row| row.created_at));
+    let mut inserted: Vec<Id> = many.load(conn)?;
+    inserted.sort_unstable_by_key(|row| row.id);
+    Ok(inserted.into_iter().map(|row| row.id).collect())
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
+     result = ended.result, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM unnest(?, ?, ?) AS ended (id, token, result) WHERE job_queue.id = ended.id \
+     AND job_queue.lease_token = ended.token AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
+
+/// Completes runs that are as they are known. Answers how many were.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn complete(now: i64, runs: &[Completed]) -> Result<Statement, StoreError> {
+    Ok(statement(COMPLETE)
+        .at(now)
+        .many(Many::Ids(runs.iter().map(|one| one.id).collect()))
+        .many(Many::Ids(runs.iter().map(|one| one.run.token).collect()))
+        .many(Many::RawJson(
+            runs.iter().map(|one| one.result.clone()).collect(),
+        )))
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const END: &str = "UPDATE job_queue SET status = ended.status, completed_at = ended.completed_at, \
+     scheduled_at = ended.scheduled_at, rank = ended.rank, retry_count = ended.retry_count, \
+     lease_losses = ended.lease_losses, error_message = ended.error_message, result = ended.result, \
+     cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS ended (id, status, completed_at, scheduled_at, rank, retry_count, \
+     lease_losses, error_message, result) WHERE job_queue.id = ended.id";
+
+fn owned(value: Option<&str>) -> Option<String> {
+    value.map(str::to_owned)
+}
+
+/// The new states of jobs whose run has ended.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, StoreError> {
+    let error = |row: &EndRow<'_>| owned(row.error_message).map(text);
+    Ok(statement(END)
+        .many(Many::Ids(rows.iter().map(|row| row.id).collect()))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.status.to_owned()).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| row.completed_at).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.scheduled_at)).collect(),
+        ))
+        .many(Many::Ids(rows.iter().map(|row| row.rank).collect()))
+        .many(Many::Ints(rows.iter().map(|row| row.retry_count).collect()))
+        .many(Many::Ints(
+            rows.iter().map(|row| row.lease_losses).collect(),
+        ))
+        .many(Many::OptionalTexts(rows.iter().map(error).collect()))
+        .many(Many::RawJson(
+            rows.iter().map(|row| owned(row.result)).collect(),
+        )))
+}
+
+/// History rows.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statement, StoreError> {
+    let error = |row: &AttemptRow<'_>| owned(row.error).map(text);
+    let insert = statement(
+        "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?)",
+    );
+    Ok(insert
+        .many(Many::Ids(rows.iter().map(|row| row.job_id).collect()))
+        .many(Many::Ints(rows.iter().map(|row| row.number).collect()))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.worker.to_owned()).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.started_at)).collect(),
+        ))
+        .many(Many::Moments(
+            rows.iter().map(|row| Some(row.finished_at)).collect(),
+        ))
+        .many(Many::Texts(
+            rows.iter().map(|row| row.outcome.to_owned()).collect(),
+        ))
+        .many(Many::OptionalTexts(rows.iter().map(error).collect())))
+}
