@@ -13,7 +13,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use super::settings::Settings;
 pub(super) use crate::store::error::LOST;
 use crate::store::{
-    StoreError,
+    Cause, StoreError,
     error::{NOBODY, STARTING},
 };
 

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{
-    Conn, dialect,
+    Conn, dialect, rows,
     scratch::Scratch,
     sql::{
         explain, filter, gates, held, jobs, maintenance, payloads, reports, retention, settle,
@@ -75,12 +75,12 @@ const HOT: [(&str, &str, &str); 37] = [
     ),
     (dialect::PUT_ASIDE, "bigint[], text[]", "job_queue_pkey"),
     (
-        dialect::COMPLETE,
+        rows::COMPLETE,
         "timestamptz, bigint[], bigint[], json[]",
         "job_queue_leases",
     ),
     (
-        dialect::END,
+        rows::END,
         "bigint[], text[], timestamptz[], timestamptz[], bigint[], int[], int[], text[], json[]",
         "job_queue_pkey",
     ),
