@@ -137,7 +137,7 @@ const UNAVAILABLE: [(&str, &str); 7] = [
     ("database is locked", "another process holds its lock"),
     ("database table is locked", "another process holds its lock"),
     ("database or disk is full", "the disk is full"),
-    ("attempt to write a readonly database", "it is read-only"),
+    ("attempt to write a readonly database", READ_ONLY),
     ("disk I/O error", "the disk fails"),
     ("unable to open database file", "its file cannot be opened"),
     // A full or failing disk takes the whole transaction back, and the savepoints of all its units with it.
@@ -168,6 +168,8 @@ impl StoreError {
 
 /// Another transaction was in the way: the same may work at once.
 pub(super) const CONFLICT: &str = "another transaction was in the way";
+/// What cannot be written to is told by.
+pub(super) const READ_ONLY: &str = "it is read-only";
 /// What a broken connection is told by.
 pub(super) const LOST: &str = "its connection was lost";
 /// What a server says, or nobody does, while it is restarted.
@@ -201,7 +203,7 @@ impl From<diesel::result::Error> for StoreError {
         let reason = match &error {
             Error::NotFound => return Self::NotFound,
             Error::DatabaseError(Kind::SerializationFailure, _) => CONFLICT,
-            Error::DatabaseError(Kind::ReadOnlyTransaction, _) => "it is read-only",
+            Error::DatabaseError(Kind::ReadOnlyTransaction, _) => READ_ONLY,
             Error::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, _) => LOST,
             Error::DatabaseError(Kind::Unknown, said) => {
                 let said = said.message();

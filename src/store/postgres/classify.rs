@@ -13,7 +13,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use super::settings::Settings;
 pub(super) use crate::store::error::LOST;
 use crate::store::{
-    StoreError,
+    Cause, StoreError,
     error::{NOBODY, STARTING},
 };
 
@@ -23,7 +23,7 @@ use crate::store::{
 struct Hint {
     text: String,
     #[source]
-    source: tokio_postgres::Error,
+    source: Cause,
 }
 
 /// What an error while connecting to `at` (a host and its port) means.
@@ -40,14 +40,28 @@ pub(super) fn classify(error: tokio_postgres::Error, settings: &Settings, at: &s
             reason,
             source: Some(Box::new(Hint {
                 text,
-                source: error,
+                source: in_a_line(&error),
             })),
         },
         Never(message) => StoreError::Unusable {
             message,
-            source: Some(Box::new(error)),
+            source: Some(in_a_line(&error)),
         },
     }
+}
+
+/// With its causes, as one line: what a server says in detail has lines of its own.
+fn in_a_line(error: &tokio_postgres::Error) -> Cause {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(below) = cause {
+        if error.as_db_error().is_none() {
+            text.push_str(": ");
+            text.push_str(&below.to_string());
+        }
+        cause = below.source();
+    }
+    text.replace('\n', " ").into()
 }
 
 enum Verdict {

@@ -11,6 +11,7 @@ mod doctor;
 mod fate;
 mod leaders;
 pub(super) mod limit;
+mod miss;
 mod open;
 mod parameters;
 mod passfile;

@@ -15,7 +15,8 @@ use slog::{Logger, error, warn};
 
 use super::{
     clock::ServerClock,
-    fate::{self, Mark},
+    fate,
+    miss::{Miss, is, missed, no_connection, refused},
     settings::Settings,
     sql::{
         controls::Controls,
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::store::{
     StoreError,
-    error::{CONFLICT, LOST},
+    error::{CONFLICT, LOST, READ_ONLY},
     time::micros,
     wake::Wake,
 };
@@ -95,20 +96,6 @@ struct Way {
     deadline: Instant,
 }
 
-/// How a try ended that did not commit.
-enum Miss {
-    /// A unit asked to be alone.
-    Alone,
-    /// A unit failed: to be tried with a savepoint for each.
-    Unit,
-    /// The server refused a statement or the transaction.
-    Refused(StoreError),
-    /// The connection was lost before the commit was asked for.
-    Lost(StoreError),
-    /// The connection was lost while the commit was asked for. What the transaction is known by, if it wrote anything.
-    Unknown(StoreError, Option<Mark>),
-}
-
 /// One writing thread.
 struct Committer {
     common: Common,
@@ -138,6 +125,14 @@ impl Committer {
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
         let (mut wake, mut moved) = (false, false);
         let committed = self.until_committed(batch, &mut wake, &mut moved);
+        let refusals = batch.iter().filter_map(|unit| unit.failure());
+        if refusals
+            .chain(committed.as_ref().err())
+            .any(|error| is(error, READ_ONLY))
+        {
+            // A session stays read-only when its database is not any more.
+            self.conn = None;
+        }
         match &committed {
             Ok(()) => {
                 if wake {
@@ -370,25 +365,4 @@ fn begin(settings: &Settings, way: Way) -> String {
         begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
     }
     begin
-}
-
-fn is(error: &StoreError, which: &str) -> bool {
-    matches!(error, StoreError::Unavailable { reason, .. } if *reason == which)
-}
-
-fn no_connection() -> Miss {
-    Miss::Lost(StoreError::unavailable(LOST))
-}
-
-/// What an error of a statement of our own means.
-fn missed(error: diesel::result::Error) -> Miss {
-    refused(StoreError::from(error))
-}
-
-fn refused(error: StoreError) -> Miss {
-    if is(&error, LOST) {
-        Miss::Lost(error)
-    } else {
-        Miss::Refused(error)
-    }
 }

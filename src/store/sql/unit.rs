@@ -51,7 +51,8 @@ pub(in crate::store) type Failure = dyn Fn() -> StoreError;
 
 struct Work<F, T> {
     run: F,
-    outcome: Result<T, StoreError>,
+    /// Of the last run.
+    outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -63,19 +64,16 @@ where
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         // A unit leaves nothing half done: what it wrote is rolled back.
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(tx)));
-        self.outcome = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        self.outcome.is_ok()
+        let outcome = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        self.outcome.insert(outcome).is_ok()
     }
 
     fn failure(&self) -> Option<&StoreError> {
-        self.outcome.as_ref().err()
+        self.outcome.as_ref()?.as_ref().err()
     }
 
     fn answer(self: Box<Self>, failure: Option<&Failure>) {
-        let outcome = match failure {
-            Some(failure) if self.outcome.is_ok() => Err(failure()),
-            _ => self.outcome,
-        };
+        let outcome = told(self.outcome, failure);
         // A caller that has gone away does not want to know.
         let _ = self.reply.send(outcome);
     }
@@ -85,18 +83,18 @@ where
 struct New {
     job: NewJob,
     ageing: Duration,
-    outcome: Result<Enqueued, StoreError>,
+    outcome: Option<Result<Enqueued, StoreError>>,
     reply: oneshot::Sender<Result<Enqueued, StoreError>>,
 }
 
 impl Unit for New {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.outcome = insert(tx, &self.job, self.ageing);
-        self.outcome.is_ok()
+        let outcome = insert(tx, &self.job, self.ageing);
+        self.outcome.insert(outcome).is_ok()
     }
 
     fn failure(&self) -> Option<&StoreError> {
-        self.outcome.as_ref().err()
+        self.outcome.as_ref()?.as_ref().err()
     }
 
     fn new_job(&self) -> Option<&NewJob> {
@@ -108,14 +106,11 @@ impl Unit for New {
     }
 
     fn stored(&mut self, enqueued: Enqueued) {
-        self.outcome = Ok(enqueued);
+        self.outcome = Some(Ok(enqueued));
     }
 
     fn answer(self: Box<Self>, failure: Option<&Failure>) {
-        let outcome = match failure {
-            Some(failure) if self.outcome.is_ok() => Err(failure()),
-            _ => self.outcome,
-        };
+        let outcome = told(self.outcome, failure);
         let _ = self.reply.send(outcome);
     }
 }
@@ -139,6 +134,19 @@ pub(in crate::store) fn store_together(
         unit.stored(enqueued);
     }
     Ok(true)
+}
+
+/// What a caller hears: that the commit failed, unless its unit was refused for itself.
+fn told<T>(
+    outcome: Option<Result<T, StoreError>>,
+    failure: Option<&Failure>,
+) -> Result<T, StoreError> {
+    match (outcome, failure) {
+        (Some(Err(error)), _) => Err(error),
+        (_, Some(failure)) => Err(failure()),
+        (Some(done), None) => done,
+        (None, None) => Err(STOPPED),
+    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> StoreError {
@@ -171,7 +179,7 @@ impl Units {
         let (reply, answer) = oneshot::channel();
         let unit = Work {
             run: work,
-            outcome: Err(STOPPED),
+            outcome: None,
             reply,
         };
         self.send(Box::new(unit)).await?;
@@ -188,7 +196,7 @@ impl Units {
         let unit = New {
             job,
             ageing,
-            outcome: Err(STOPPED),
+            outcome: None,
             reply,
         };
         self.send(Box::new(unit)).await?;

@@ -1,0 +1,40 @@
+//! Owns how a try ended that did not commit, and what errors say of that.
+//! Must not know: what was tried.
+
+use super::fate::Mark;
+use crate::store::{StoreError, error::LOST};
+
+/// How a try ended that did not commit.
+pub(super) enum Miss {
+    /// A unit asked to be alone.
+    Alone,
+    /// A unit failed: to be tried with a savepoint for each.
+    Unit,
+    /// The server refused a statement or the transaction.
+    Refused(StoreError),
+    /// The connection was lost before the commit was asked for.
+    Lost(StoreError),
+    /// The connection was lost while the commit was asked for. What the transaction is known by, if it wrote anything.
+    Unknown(StoreError, Option<Mark>),
+}
+
+pub(super) fn is(error: &StoreError, which: &str) -> bool {
+    matches!(error, StoreError::Unavailable { reason, .. } if *reason == which)
+}
+
+pub(super) fn no_connection() -> Miss {
+    Miss::Lost(StoreError::unavailable(LOST))
+}
+
+/// What an error of a statement of our own means.
+pub(super) fn missed(error: diesel::result::Error) -> Miss {
+    refused(StoreError::from(error))
+}
+
+pub(super) fn refused(error: StoreError) -> Miss {
+    if is(&error, LOST) {
+        Miss::Lost(error)
+    } else {
+        Miss::Refused(error)
+    }
+}
