@@ -69,8 +69,8 @@ fn full() -> NewJob {
         expires_at: Some(start() + TimeDelta::days(9)),
         unique: Some(UniqueClaim {
             key: "data_analysis:k".to_owned(),
-            scope: UniqueScope::ForPeriod,
-            period: Some(Duration::from_hours(1)),
+            scope: UniqueScope::UntilFinished,
+            period: None,
             on_conflict: OnConflict::Reject,
         }),
         ..analysis()

@@ -27,6 +27,7 @@ struct Hint {
 }
 
 /// What an error while connecting to `at` (a host and its port) means.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn classify(error: tokio_postgres::Error, settings: &Settings, at: &str) -> StoreError {
     let verdict = if let Some(refusal) = error.as_db_error() {
         of_server(refusal, settings, at)
