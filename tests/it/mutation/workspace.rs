@@ -17,6 +17,7 @@ const SOURCES: [&str; 10] = [
     "README.md",
     "src",
     "client",
+    "benches",
     "docs",
     "migrations",
     "tests",
