@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 /// What the library needs to compile.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "build.rs",
