@@ -89,7 +89,9 @@ mod tests {
                 serde_json::json!(secret),
             ] {
                 let message = message(&json.to_string());
-                prop_assert!(!message.contains(&secret[..4]), "{message}");
+                // With the mark, which no message of ours has: three letters may be in one by chance.
+                let marked = &secret[..=secret.find('#').unwrap_or(0)];
+                prop_assert!(!message.contains(marked), "{message}");
             }
         }
     }
