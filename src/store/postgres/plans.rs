@@ -76,7 +76,7 @@ const HOT: [(&str, &str, &str); 37] = [
     (dialect::PUT_ASIDE, "bigint[], text[]", "job_queue_pkey"),
     (
         rows::COMPLETE,
-        "timestamptz, bigint[], bigint[], json[]",
+        "timestamptz, bigint[], bigint[], json[], integer[], text[], timestamptz[]",
         "job_queue_leases",
     ),
     (

@@ -10,15 +10,17 @@ use super::{
         settle::{AttemptRow, EndRow},
         statement::{Statement, statement},
         together::NewRow,
+        tx::Tx,
     },
 };
 use crate::store::StoreError;
 
-/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order.
+/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
+/// stored, where the depth of a queue is limited.
 pub(in crate::store) fn insert_jobs(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     rows: &[NewRow<'_>],
-) -> Result<Vec<i64>, StoreError> {
+) -> Result<Option<Vec<i64>>, StoreError> {
     let ids = |of: fn(&NewRow<'_>) -> i64| Many::Ids(rows.iter().map(of).collect());
     let ints = |of: fn(&NewRow<'_>) -> i32| Many::Ints(rows.iter().map(of).collect());
     let moments =
@@ -26,13 +28,15 @@ pub(in crate::store) fn insert_jobs(
     let texts = |of: for<'a> fn(&'a NewRow<'_>) -> &'a str| {
         Many::Texts(rows.iter().map(|row| of(row).to_owned()).collect())
     };
-    // Numbers are given as the rows are inserted.
+    // Numbers are given as the rows are inserted. The orders are asked in passing: a question of its own would cost as much
+    // as the whole statement.
     let many = statement(
         "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
          schema_fingerprint, scheduled_at, created_at) SELECT job_type, queue, payload, status, priority, rank, \
          max_retries, timeout_ms, fingerprint, scheduled_at, created_at \
          FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY AS new (job_type, queue, payload, status, priority, \
-         rank, max_retries, timeout_ms, fingerprint, scheduled_at, created_at, place) ORDER BY place RETURNING id",
+         rank, max_retries, timeout_ms, fingerprint, scheduled_at, created_at, place) \
+         WHERE NOT EXISTS (SELECT 1 FROM controls WHERE max_depth IS NOT NULL) ORDER BY place RETURNING id",
     )
     .many(texts(|row| row.job.job_type.as_ref()))
     .many(texts(|row| row.job.queue.as_ref()))
@@ -47,27 +51,49 @@ pub(in crate::store) fn insert_jobs(
     .many(texts(|row| row.job.schema_fingerprint.as_ref()))
     .many(moments(|row| row.scheduled_at))
     .many(moments(|row| row.created_at));
-    let mut inserted: Vec<Id> = many.load(conn)?;
+    let mut inserted: Vec<Id> = many.load(tx.conn)?;
+    if inserted.is_empty() {
+        return Ok(None);
+    }
     inserted.sort_unstable_by_key(|row| row.id);
-    Ok(inserted.into_iter().map(|row| row.id).collect())
+    Ok(Some(inserted.into_iter().map(|row| row.id).collect()))
 }
 
 /// For the test that asks for its plan.
-pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
-     result = ended.result, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
-     FROM unnest(?, ?, ?) AS ended (id, token, result) WHERE job_queue.id = ended.id \
-     AND job_queue.lease_token = ended.token AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
+pub(in crate::store) const COMPLETE: &str = "WITH completed AS (UPDATE job_queue SET status = 'completed', \
+     completed_at = ?, result = ended.result, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
+     FROM unnest(?, ?, ?, ?, ?, ?) AS ended (id, token, result, number, worker, started_at) \
+     WHERE job_queue.id = ended.id AND job_queue.lease_token = ended.token AND job_queue.status = 'processing' \
+     AND NOT job_queue.has_dependents \
+     RETURNING job_queue.id, ended.number, ended.worker, ended.started_at, job_queue.completed_at), \
+     history AS (INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome) \
+     SELECT id, number, worker, started_at, completed_at, 'completed' FROM completed) \
+     SELECT count(*) AS id FROM completed";
 
-/// Completes runs that are as they are known. Answers how many were.
-#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
-pub(in crate::store) fn complete(now: i64, runs: &[Completed]) -> Result<Statement, StoreError> {
-    Ok(statement(COMPLETE)
+/// Completes runs that are as they are known, and writes their history rows. Answers how many were.
+pub(in crate::store) fn complete(
+    conn: &mut Conn,
+    now: i64,
+    runs: &[Completed],
+) -> Result<usize, StoreError> {
+    let completed: Id = statement(COMPLETE)
         .at(now)
         .many(Many::Ids(runs.iter().map(|one| one.id).collect()))
         .many(Many::Ids(runs.iter().map(|one| one.run.token).collect()))
         .many(Many::RawJson(
             runs.iter().map(|one| one.result.clone()).collect(),
-        )))
+        ))
+        .many(Many::Ints(runs.iter().map(|one| one.run.attempt).collect()))
+        .many(Many::Texts(
+            runs.iter()
+                .map(|one| (*one.run.worker).to_owned())
+                .collect(),
+        ))
+        .many(Many::Moments(
+            runs.iter().map(|one| Some(one.run.started_at)).collect(),
+        ))
+        .get_result(conn)?;
+    Ok(usize::try_from(completed.id).unwrap_or_default())
 }
 
 /// For the test that asks for its plan.

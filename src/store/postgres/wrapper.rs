@@ -13,11 +13,15 @@ use std::{
     time::Duration,
 };
 
-use diesel::connection::{CacheSize, Connection as _};
+use diesel::{
+    QueryResult,
+    connection::{CacheSize, Connection as _},
+};
 use diesel_async::{
     AsyncPgConnection, SimpleAsyncConnection,
     async_connection_wrapper::{AsyncConnectionWrapper, BlockOn},
 };
+use futures::FutureExt;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     time::timeout,
@@ -79,6 +83,16 @@ pub(super) fn reopen(settings: &Settings) -> Result<Conn, StoreError> {
         },
         error => error,
     })
+}
+
+/// Hands a command over that goes to the server together with the next statement. Nobody waits for its answer: only for
+/// commands whose failure the next statement tells as well.
+pub(super) fn send_ahead(conn: &mut Conn, command: &str) -> QueryResult<()> {
+    let mut inner: &AsyncPgConnection = conn;
+    inner
+        .batch_execute(command)
+        .now_or_never()
+        .unwrap_or(Ok(()))
 }
 
 fn lost(error: impl Into<Cause>) -> StoreError {

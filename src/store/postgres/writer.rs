@@ -24,7 +24,7 @@ use super::{
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
     },
-    wrapper::{Conn, reopen},
+    wrapper::{Conn, reopen, send_ahead},
 };
 use crate::store::{
     StoreError,
@@ -35,6 +35,8 @@ use crate::store::{
 
 /// How long a commit is tried again before its callers are told that it cannot be had now.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Alone, it fails only where every statement after it fails, too.
+const BEGIN: &str = "BEGIN";
 /// How long a unit waits for a lock, in ms, when one of its batch has waited in vain.
 const ONE_OF_MANY: u32 = 1_000;
 
@@ -243,7 +245,11 @@ impl Committer {
     ) -> Result<(), Miss> {
         let begin = begin(&self.common.settings, way);
         let conn = self.connected().map_err(Miss::Lost)?;
-        conn.batch_execute(&begin).map_err(missed)?;
+        if begin == BEGIN {
+            send_ahead(conn, BEGIN).map_err(missed)?;
+        } else {
+            conn.batch_execute(&begin).map_err(missed)?;
+        }
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
         let now = self.common.clock.now();
@@ -350,7 +356,7 @@ fn pause(losses: &mut u32) {
 
 /// What begins a transaction, in one message.
 fn begin(settings: &Settings, way: Way) -> String {
-    let mut begin = String::from("BEGIN");
+    let mut begin = String::from(BEGIN);
     if let Some(pooled) = settings.transaction_sql() {
         begin.push(';');
         begin.push_str(&pooled);

@@ -98,7 +98,7 @@ fn running(conn: &mut Conn, id: i64) -> Result<Option<JobAttempt>, StoreError> {
             job_queue::worker,
             job_queue::started_at,
         ))
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     let (status, number, worker, started_at) = row.ok_or(StoreError::NotFound)?;
     Ok(

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{
     Engine,
-    enqueue::insert,
+    enqueue::{insert, is_plain},
     idempotency::once,
+    together::insert_many,
     tx::{Lane, Tx},
 };
 use crate::{
-    model::{Enqueued, NewItem, order},
+    model::{Enqueued, NewItem, NewJob, order},
     store::{Done, ItemOutcome, Once, StoreError},
 };
 
@@ -68,8 +69,25 @@ pub(in crate::store) fn insert_linked(
         .collect()
 }
 
-/// Outcomes in the order of the items, which are stored in the order of what they wait for.
+/// Outcomes in the order of the items.
 fn each(
+    tx: &mut Tx<'_>,
+    items: &[NewItem],
+    group_id: Option<i64>,
+    ageing: Duration,
+) -> Result<Vec<ItemOutcome>, StoreError> {
+    let plain = |item: &NewItem| item.after_items.is_empty() && is_plain(&item.job);
+    if group_id.is_none() && items.iter().all(plain) {
+        let jobs: Vec<&NewJob> = items.iter().map(|item| &item.job).collect();
+        if let Some(stored) = insert_many(tx, &jobs, ageing)? {
+            return Ok(stored.into_iter().map(Ok).collect());
+        }
+    }
+    one_by_one(tx, items, group_id, ageing)
+}
+
+/// Items are stored in the order of what they wait for.
+fn one_by_one(
     tx: &mut Tx<'_>,
     items: &[NewItem],
     group_id: Option<i64>,

@@ -96,8 +96,8 @@ pub(in crate::store) fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
     job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
 }
 
-/// One that has nothing but what every job has.
-fn is_plain(job: &NewJob) -> bool {
+/// One that has nothing but what every job has: nobody else has a say in it, unless the depth of its queue is limited.
+pub(in crate::store) fn is_plain(job: &NewJob) -> bool {
     job.expires_at.is_none()
         && job.tags.is_empty()
         && job.metadata.is_none()
@@ -236,7 +236,7 @@ fn open_parents(tx: &mut Tx<'_>, after: &[i64]) -> Result<Vec<i64>, StoreError> 
         let status: Option<String> = job_queue::table
             .find(*id)
             .select(job_queue::status)
-            .first(tx.conn)
+            .get_result(tx.conn)
             .optional()?;
         let refuse = |message: String| {
             Err(StoreError::Refused {
@@ -278,23 +278,15 @@ pub(in crate::store) fn inserted(tx: &mut Tx<'_>, row: Statement) -> Result<i64,
     id.ok_or_else(|| StoreError::internal("a row was not inserted"))
 }
 
-/// New jobs that others have a say in go with everything else.
-fn lane(job: &NewJob, keyed: bool) -> Lane {
-    if keyed || job.unique.is_some() || !job.after.is_empty() {
-        Lane::Rest
-    } else {
-        Lane::New
-    }
-}
-
 impl Engine {
     pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let ageing = self.ageing;
         if is_plain(&job) {
             return self.lane(Lane::New).enqueue(job, ageing).await;
         }
-        let lane = lane(&job, false);
-        self.write(lane, move |tx| insert(tx, &job, ageing)).await
+        // Others may have a say in it.
+        self.write(Lane::Rest, move |tx| insert(tx, &job, ageing))
+            .await
     }
 
     pub(in crate::store) async fn job_enqueue_once(
@@ -302,9 +294,11 @@ impl Engine {
         job: NewJob,
         key: Option<Once<Enqueued>>,
     ) -> Result<Done<Enqueued>, StoreError> {
+        if key.is_none() {
+            return self.job_enqueue(job).await.map(Done::Now);
+        }
         let ageing = self.ageing;
-        let lane = lane(&job, key.is_some());
-        self.write(lane, move |tx| {
+        self.write(Lane::Rest, move |tx| {
             once(tx, key.as_ref(), |tx| insert(tx, &job, ageing))
         })
         .await

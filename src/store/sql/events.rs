@@ -47,7 +47,7 @@ impl Engine {
             let status: Option<String> = job_queue::table
                 .find(id)
                 .select(job_queue::status)
-                .first(conn)
+                .get_result(conn)
                 .optional()?;
             status.as_deref().map(super::jobs::status).transpose()
         })

@@ -156,7 +156,7 @@ fn find(conn: &mut Conn, id: i64) -> Result<Option<Row>, StoreError> {
     let row = job_groups::table
         .find(id)
         .select(Row::as_select())
-        .first(conn);
+        .get_result(conn);
     Ok(row.optional()?)
 }
 

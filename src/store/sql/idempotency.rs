@@ -66,7 +66,7 @@ fn stored(tx: &mut Tx<'_>, key: &str, digest: &str) -> Result<Option<StoredAnswe
             k::body,
             k::created_at,
         ))
-        .first(tx.conn)
+        .get_result(tx.conn)
         .optional()?;
     let Some((known, status, headers, body, created_at)) = row else {
         return Ok(None);

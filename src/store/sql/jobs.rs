@@ -255,7 +255,7 @@ pub(in crate::store) fn find(conn: &mut Conn, id: i64) -> Result<Option<Job>, St
     let row = job_queue::table
         .find(id)
         .select(JobRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     row.map(Job::try_from).transpose()
 }

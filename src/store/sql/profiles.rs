@@ -33,9 +33,9 @@ impl Engine {
             users::table
                 .find(id)
                 .select(users::id)
-                .first::<i64>(tx.conn)?;
+                .get_result::<i64>(tx.conn)?;
             let known = user_profiles::table.find(id).select(user_profiles::user_id);
-            let first = known.first::<i64>(tx.conn).optional()?.is_none();
+            let first = known.get_result::<i64>(tx.conn).optional()?.is_none();
             statement(
                 "INSERT INTO user_profiles (user_id, hobby, location, score, other, initialised_at) \
                  VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET hobby = excluded.hobby, \
@@ -79,7 +79,7 @@ impl Engine {
                     user_profiles::score,
                     user_profiles::other,
                 ))
-                .first(conn)
+                .get_result(conn)
                 .optional()?;
             Ok(row.map(|(hobby, location, score, other)| UserProfile {
                 user_id,

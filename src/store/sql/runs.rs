@@ -7,11 +7,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use diesel::RunQueryDsl;
-
-use super::{dialect, settle::AttemptRow, time::micros, tx::Tx};
+use super::{dialect, time::micros, tx::Tx};
 use crate::{
-    model::{AttemptOutcome, JobStatus, LeaseToken, Settled, Settlement},
+    model::{JobStatus, LeaseToken, Settled, Settlement},
     store::StoreError,
 };
 
@@ -80,23 +78,10 @@ pub(in crate::store) fn complete(
     runs: &[Completed],
 ) -> Result<Vec<Settled>, StoreError> {
     let now = micros(tx.now);
-    let ended = dialect::complete(now, runs)?.execute(tx.conn)?;
+    let ended = dialect::complete(tx.conn, now, runs)?;
     if ended != runs.len() {
         return Err(StoreError::StaleLease);
     }
-    let attempts: Vec<_> = runs
-        .iter()
-        .map(|Completed { id, run, .. }| AttemptRow {
-            job_id: *id,
-            number: run.attempt,
-            worker: &run.worker,
-            started_at: run.started_at,
-            finished_at: now,
-            outcome: AttemptOutcome::Completed.as_str(),
-            error: None,
-        })
-        .collect();
-    dialect::add_attempts(&attempts)?.execute(tx.conn)?;
     for Completed { id, run, .. } in runs {
         let kind = (&*run.queue, &*run.job_type);
         let (from, to) = (JobStatus::Processing, JobStatus::Completed);

@@ -283,7 +283,7 @@ fn create(
 
 pub(in crate::store) fn find(conn: &mut Conn, id: i64) -> Result<Option<Schedule>, StoreError> {
     let row = schedules::table.find(id).select(Row::as_select());
-    Ok(row.first(conn).optional()?.map(Schedule::from))
+    Ok(row.get_result(conn).optional()?.map(Schedule::from))
 }
 
 pub(in crate::store) fn existing(tx: &mut Tx<'_>, id: i64) -> Result<Schedule, StoreError> {
@@ -328,7 +328,7 @@ fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<(), 
     let version: i64 = schedules::table
         .find(id)
         .select(schedules::version)
-        .first(tx.conn)?;
+        .get_result(tx.conn)?;
     match expected {
         Some(expected) if expected != version => Err(StoreError::VersionMismatch),
         _ => Ok(()),

@@ -41,7 +41,7 @@ pub(in crate::store) struct Statement {
 pub(in crate::store) fn statement(text: &'static str) -> Statement {
     Statement {
         text,
-        binds: Vec::with_capacity(text.matches('?').count()),
+        binds: Vec::with_capacity(12),
         end: "",
     }
 }

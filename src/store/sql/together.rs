@@ -14,17 +14,13 @@ use crate::{
     store::StoreError,
 };
 
-/// Stores due jobs that nobody may refuse, by one statement, unless the depth of a queue is limited. Answers them in their
-/// order; `None`: each is to be stored for itself.
+/// Stores plain jobs by one statement, unless the depth of any queue is limited. Answers them in their order; `None`: nothing
+/// is stored, and each is to be stored for itself.
 pub(in crate::store) fn insert_many(
     tx: &mut Tx<'_>,
     jobs: &[&NewJob],
     ageing: Duration,
 ) -> Result<Option<Vec<Enqueued>>, StoreError> {
-    let controls = tx.controls.all(tx.conn)?;
-    if controls.iter().any(|it| it.limits.max_depth.is_some()) {
-        return Ok(None);
-    }
     let now = micros(tx.now);
     let rows: Vec<NewRow<'_>> = jobs
         .iter()
@@ -44,7 +40,9 @@ pub(in crate::store) fn insert_many(
             }
         })
         .collect();
-    let ids = dialect::insert_jobs(tx.conn, &rows)?;
+    let Some(ids) = dialect::insert_jobs(tx, &rows)? else {
+        return Ok(None);
+    };
     if ids.len() != rows.len() {
         return Err(StoreError::internal("not all jobs were inserted"));
     }

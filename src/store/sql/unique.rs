@@ -61,7 +61,7 @@ fn take_for(
     let holder = unique_locks::table
         .find(key)
         .select(unique_locks::job_id)
-        .first(tx.conn)
+        .get_result(tx.conn)
         .optional()?;
     Ok(Some(holder.unwrap_or_default()))
 }

@@ -106,7 +106,7 @@ impl Engine {
             let row = users::table
                 .find(id)
                 .select(UserRow::as_select())
-                .first(conn);
+                .get_result(conn);
             Ok(row.optional()?.map(User::from))
         })
         .await
@@ -138,7 +138,7 @@ impl Engine {
             let row = users::table
                 .find(id)
                 .select(UserRow::as_select())
-                .first(tx.conn)?;
+                .get_result(tx.conn)?;
             Ok(User::from(row))
         })
         .await
@@ -300,7 +300,7 @@ fn check_version(tx: &mut Tx<'_>, id: i64, expected: Option<i64>) -> Result<i64,
     let version: i64 = users::table
         .find(id)
         .select(users::version)
-        .first(tx.conn)?;
+        .get_result(tx.conn)?;
     match expected {
         Some(expected) if expected != version => Err(StoreError::VersionMismatch),
         _ => Ok(version),

@@ -19,6 +19,7 @@ use super::sql::{
     settle::{AttemptRow, EndRow},
     statement::{Statement, statement},
     together::NewRow,
+    tx::Tx,
 };
 use crate::store::StoreError;
 
@@ -137,11 +138,16 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
     last_id(conn).map(Some)
 }
 
-/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order.
+/// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
+/// stored, where the depth of a queue is limited.
 pub(in crate::store) fn insert_jobs(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     rows: &[NewRow<'_>],
-) -> Result<Vec<i64>, StoreError> {
+) -> Result<Option<Vec<i64>>, StoreError> {
+    let controls = tx.controls.all(tx.conn)?;
+    if controls.iter().any(|it| it.limits.max_depth.is_some()) {
+        return Ok(None);
+    }
     let values: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -166,11 +172,11 @@ pub(in crate::store) fn insert_jobs(
          schema_fingerprint, scheduled_at, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
          value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM json_each(?)",
     );
-    many.many(Many::of(&values)?).execute(conn)?;
+    many.many(Many::of(&values)?).execute(tx.conn)?;
     // One statement of the one writer: its numbers follow each other.
-    let last = last_id(conn)?;
+    let last = last_id(tx.conn)?;
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    Ok((last - count + 1..=last).collect())
+    Ok(Some((last - count + 1..=last).collect()))
 }
 
 #[derive(QueryableByName)]
@@ -184,11 +190,12 @@ fn last_id(conn: &mut Conn) -> QueryResult<i64> {
     Ok(last.id)
 }
 
-/// The statement of the claim, for the test that asks for its plan.
+/// The cast keeps SQLite from looking at the value, and so from making a new plan for each.
+/// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = concat!(
     "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
      started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
-     WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT ?) \
+     WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT CAST(? AS INTEGER)) \
      RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
      schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
     super::sql::ties::ties!()
@@ -239,13 +246,42 @@ pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'comp
      FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0 \
      AND job_queue.lease_token = ended.value ->> 1 AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
 
-/// Completes runs that are as they are known. Answers how many were.
-pub(in crate::store) fn complete(now: i64, runs: &[Completed]) -> Result<Statement, StoreError> {
+/// Completes runs that are as they are known, and writes their history rows if all were. Answers how many were.
+pub(in crate::store) fn complete(
+    conn: &mut Conn,
+    now: i64,
+    runs: &[Completed],
+) -> Result<usize, StoreError> {
     let rows: Vec<_> = runs
         .iter()
         .map(|one| (one.id, one.run.token, &one.result))
         .collect();
-    Ok(statement(COMPLETE).at(now).many(Many::of(&rows)?))
+    let completed = statement(COMPLETE)
+        .at(now)
+        .many(Many::of(&rows)?)
+        .execute(conn)?;
+    if completed != runs.len() {
+        return Ok(completed);
+    }
+    let history: Vec<_> = runs
+        .iter()
+        .map(|one| {
+            (
+                one.id,
+                one.run.attempt,
+                one.run.started_at,
+                &*one.run.worker,
+            )
+        })
+        .collect();
+    statement(
+        "INSERT INTO job_attempts (job_id, number, started_at, worker, finished_at, outcome) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, 'completed' FROM json_each(?)",
+    )
+    .at(now)
+    .many(Many::of(&history)?)
+    .execute(conn)?;
+    Ok(completed)
 }
 
 /// For the test that asks for its plan.
