@@ -11,7 +11,9 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-pub(in crate::store) use super::rows::{add_attempts, complete, end_runs, insert_jobs};
+pub(in crate::store) use super::rows::{
+    add_attempts, complete, end_runs, insert_jobs, insert_users,
+};
 use super::sql::{
     filter::Condition,
     ledger::Sum,
@@ -44,6 +46,7 @@ pub(in crate::store) fn exclusively<T>(
 pub(in crate::store) enum Many {
     Ids(Vec<i64>),
     Ints(Vec<i32>),
+    Bools(Vec<bool>),
     Texts(Vec<String>),
     OptionalTexts(Vec<Option<String>>),
     Moments(Vec<Option<i64>>),
@@ -68,6 +71,7 @@ impl Many {
         match self {
             Self::Ids(values) => out.push_bind_param::<Array<BigInt>, _>(values),
             Self::Ints(values) => out.push_bind_param::<Array<Integer>, _>(values),
+            Self::Bools(values) => out.push_bind_param::<Array<Bool>, _>(values),
             Self::Texts(values) => out.push_bind_param::<Array<Text>, _>(values),
             Self::OptionalTexts(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values),
             Self::Moments(values) => out.push_bind_param::<Array<Nullable<Moment>>, _>(values),

@@ -13,7 +13,7 @@ use super::{
         tx::Tx,
     },
 };
-use crate::store::StoreError;
+use crate::{model::NewUser, store::StoreError};
 
 /// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
 /// stored, where the depth of a queue is limited.
@@ -57,6 +57,45 @@ pub(in crate::store) fn insert_jobs(
     }
     inserted.sort_unstable_by_key(|row| row.id);
     Ok(Some(inserted.into_iter().map(|row| row.id).collect()))
+}
+
+/// Users with the keys of their addresses, those apart whose key is taken. Answers numbers and keys.
+#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+pub(in crate::store) fn insert_users(
+    now: i64,
+    users: &[(&NewUser, String)],
+) -> Result<Statement, StoreError> {
+    let optional = |of: fn(&NewUser) -> Option<&str>| {
+        Many::OptionalTexts(
+            users
+                .iter()
+                .map(|(user, _)| owned(of(user)).map(text))
+                .collect(),
+        )
+    };
+    let insert = statement(
+        "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+         SELECT email, email_key, age, name, bio, is_active, additional_data::jsonb, ?, ? \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
+         AS new (email, email_key, age, name, bio, is_active, additional_data, place) ORDER BY place \
+         ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
+    );
+    Ok(insert
+        .at(now)
+        .at(now)
+        .many(Many::Texts(
+            users.iter().map(|(user, _)| user.email.clone()).collect(),
+        ))
+        .many(Many::Texts(
+            users.iter().map(|(_, key)| key.clone()).collect(),
+        ))
+        .many(Many::Ints(users.iter().map(|(user, _)| user.age).collect()))
+        .many(optional(|user| user.name.as_deref()))
+        .many(optional(|user| user.bio.as_deref()))
+        .many(Many::Bools(
+            users.iter().map(|(user, _)| user.is_active).collect(),
+        ))
+        .many(optional(|user| user.additional_data.as_deref())))
 }
 
 /// For the test that asks for its plan.

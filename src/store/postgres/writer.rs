@@ -20,9 +20,10 @@ use super::{
     settings::Settings,
     sql::{
         controls::Controls,
+        fresh::store_together,
         ledger::Ledger,
         tx::{Lane, Turn, Tx},
-        unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
+        unit::{BATCH, Failure, Unit, Units, Waiting},
     },
     wrapper::{Conn, reopen, send_ahead},
 };
@@ -297,7 +298,7 @@ impl Committer {
                 miss => miss,
             })?;
         for unit in batch.iter_mut() {
-            if together && unit.new_job().is_some() {
+            if together && unit.fresh().is_some() {
                 continue;
             }
             if careful {

@@ -282,7 +282,10 @@ impl Engine {
     pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let ageing = self.ageing;
         if is_plain(&job) {
-            return self.lane(Lane::New).enqueue(job, ageing).await;
+            return self
+                .lane(Lane::New)
+                .enqueue(job, ageing, self.log.clone())
+                .await;
         }
         // Others may have a say in it.
         self.write(Lane::Rest, move |tx| insert(tx, &job, ageing))

@@ -13,6 +13,7 @@ pub(super) mod enqueue;
 pub(super) mod events;
 pub(super) mod explain;
 pub(super) mod filter;
+pub(super) mod fresh;
 pub(super) mod gates;
 pub(super) mod groups;
 pub(super) mod held;

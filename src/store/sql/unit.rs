@@ -7,20 +7,19 @@ use std::{
     time::Duration,
 };
 
+use slog::Logger;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{enqueue::insert, together::insert_many, tx::Tx};
+use super::{fresh, tx::Tx};
 use crate::{
-    model::{Enqueued, NewJob},
-    store::StoreError,
+    model::{Enqueued, NewJob, NewUser, UserCreatedJob},
+    store::{StoreError, UserCreated},
 };
 
 /// Units in one commit at most: bounds the wait of the first one.
 pub(in crate::store) const BATCH: usize = 512;
 /// Units that may wait for a writer. Beyond it, callers wait up to [`QUEUE_DEADLINE`] and then get `Unavailable`.
 pub(in crate::store) const QUEUE: usize = 8_192;
-/// Fewer new jobs are stored one by one.
-const TOGETHER: usize = 2;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(2);
 
 const STOPPED: StoreError = StoreError::unavailable("it is stopping");
@@ -32,16 +31,11 @@ pub(in crate::store) trait Unit: Send {
     /// Why the last run failed, if it did.
     #[allow(dead_code, reason = "SQLite's writer has no use for it")]
     fn failure(&self) -> Option<&StoreError>;
-    /// The job that it stores, if that is all that it does: many such are stored by one statement.
-    fn new_job(&self) -> Option<&NewJob> {
+    /// What it stores, if that is all that it does, and how much waiting outweighs one step of a job's priority: what is new
+    /// in a batch is stored together.
+    fn fresh(&mut self) -> Option<(&mut fresh::Kind, Duration)> {
         None
     }
-    /// How much waiting outweighs one step of that job's priority.
-    fn ageing(&self) -> Option<Duration> {
-        None
-    }
-    /// What became of the job, where it was stored with others.
-    fn stored(&mut self, _enqueued: Enqueued) {}
     /// Answers the caller, after the commit: `failure` says why the commit failed.
     fn answer(self: Box<Self>, failure: Option<&Failure>);
 }
@@ -62,9 +56,7 @@ where
     T: Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        // A unit leaves nothing half done: what it wrote is rolled back.
-        let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(tx)));
-        let outcome = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let outcome = contained(|| (self.run)(tx));
         self.outcome.insert(outcome).is_ok()
     }
 
@@ -79,65 +71,8 @@ where
     }
 }
 
-/// A job to store that nobody else has a say in.
-struct New {
-    job: NewJob,
-    ageing: Duration,
-    outcome: Option<Result<Enqueued, StoreError>>,
-    reply: oneshot::Sender<Result<Enqueued, StoreError>>,
-}
-
-impl Unit for New {
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        let outcome = insert(tx, &self.job, self.ageing);
-        self.outcome.insert(outcome).is_ok()
-    }
-
-    fn failure(&self) -> Option<&StoreError> {
-        self.outcome.as_ref()?.as_ref().err()
-    }
-
-    fn new_job(&self) -> Option<&NewJob> {
-        Some(&self.job)
-    }
-
-    fn ageing(&self) -> Option<Duration> {
-        Some(self.ageing)
-    }
-
-    fn stored(&mut self, enqueued: Enqueued) {
-        self.outcome = Some(Ok(enqueued));
-    }
-
-    fn answer(self: Box<Self>, failure: Option<&Failure>) {
-        let outcome = told(self.outcome, failure);
-        let _ = self.reply.send(outcome);
-    }
-}
-
-/// Stores the new jobs of a batch by one statement. False when each is to be run for itself; after an error, in another
-/// transaction.
-pub(in crate::store) fn store_together(
-    tx: &mut Tx<'_>,
-    batch: &mut [Box<dyn Unit>],
-) -> Result<bool, StoreError> {
-    let jobs: Vec<&NewJob> = batch.iter().filter_map(|unit| unit.new_job()).collect();
-    let ageing = batch.iter().find_map(|unit| unit.ageing());
-    let (Some(ageing), true) = (ageing, jobs.len() >= TOGETHER) else {
-        return Ok(false);
-    };
-    let Some(stored) = insert_many(tx, &jobs, ageing)? else {
-        return Ok(false);
-    };
-    let units = batch.iter_mut().filter(|unit| unit.new_job().is_some());
-    for (unit, enqueued) in units.zip(stored) {
-        unit.stored(enqueued);
-    }
-    Ok(true)
-}
-
 /// What a caller hears: that the commit failed, unless its unit was refused for itself.
-fn told<T>(
+pub(in crate::store) fn told<T>(
     outcome: Option<Result<T, StoreError>>,
     failure: Option<&Failure>,
 ) -> Result<T, StoreError> {
@@ -147,6 +82,15 @@ fn told<T>(
         (Some(done), None) => done,
         (None, None) => Err(STOPPED),
     }
+}
+
+/// Keeps a panic from ending the writing thread. Work that panics leaves nothing half done: what it wrote is rolled back, as
+/// after an error.
+pub(in crate::store) fn contained<T>(
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let ran = catch_unwind(AssertUnwindSafe(work));
+    ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> StoreError {
@@ -186,19 +130,27 @@ impl Units {
         answer.await.unwrap_or(Err(STOPPED))
     }
 
-    /// Stores a job that nobody else has a say in.
+    /// Stores a plain job in one of the next commits and answers after it.
     pub(in crate::store) async fn enqueue(
         &self,
         job: NewJob,
         ageing: Duration,
+        log: Logger,
     ) -> Result<Enqueued, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let unit = New {
-            job,
-            ageing,
-            outcome: None,
-            reply,
-        };
+        let (unit, answer) = fresh::Store::job(job, ageing, log);
+        self.send(Box::new(unit)).await?;
+        answer.await.unwrap_or(Err(STOPPED))
+    }
+
+    /// Stores a user and its job in one of the next commits and answers after it.
+    pub(in crate::store) async fn sign_up(
+        &self,
+        user: NewUser,
+        job: UserCreatedJob,
+        ageing: Duration,
+        log: Logger,
+    ) -> Result<UserCreated, StoreError> {
+        let (unit, answer) = fresh::Store::user(user, job, ageing, log);
         self.send(Box::new(unit)).await?;
         answer.await.unwrap_or(Err(STOPPED))
     }

@@ -1,11 +1,12 @@
 //! Owns users, and that none is without its job.
 //! Must not know: what the job does.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use diesel::{
-    AsChangeset, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
-    Selectable, SelectableHelper,
+    AsChangeset, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, QueryableByName,
+    RunQueryDsl, Selectable, SelectableHelper,
+    sql_types::{BigInt, Text},
 };
 use slog::{Logger, error};
 
@@ -87,18 +88,14 @@ impl Engine {
         key: Option<Once<UserCreated>>,
     ) -> Result<Done<UserCreated>, StoreError> {
         let (ageing, log) = (self.ageing, self.log.clone());
-        let work = move |tx: &mut Tx<'_>| {
-            let user = store(tx, &user)?;
-            let job_id = enqueue(tx, &job(user.id), ageing, &log)?;
-            if job_id.is_none() {
-                diesel::update(users::table.find(user.id))
-                    .set(users::job_enqueued.eq(false))
-                    .execute(tx.conn)?;
-            }
-            Ok(UserCreated { user, job_id })
-        };
-        self.write(Lane::Rest, move |tx| once(tx, key.as_ref(), &work))
-            .await
+        if key.is_none() {
+            let created = self.lane(Lane::Rest).sign_up(user, job, ageing, log);
+            return created.await.map(Done::Now);
+        }
+        self.write(Lane::Rest, move |tx| {
+            once(tx, key.as_ref(), |tx| create(tx, &user, &job, ageing, &log))
+        })
+        .await
     }
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
@@ -239,6 +236,57 @@ impl Engine {
     }
 }
 
+/// Stores a user and its job. The job may be owed.
+pub(in crate::store) fn create(
+    tx: &mut Tx<'_>,
+    user: &NewUser,
+    job: &UserCreatedJob,
+    ageing: Duration,
+    log: &Logger,
+) -> Result<UserCreated, StoreError> {
+    let user = store(tx, user)?;
+    let job_id = enqueue(tx, &job(user.id), ageing, log)?;
+    if job_id.is_none() {
+        diesel::update(users::table.find(user.id))
+            .set(users::job_enqueued.eq(false))
+            .execute(tx.conn)?;
+    }
+    Ok(UserCreated { user, job_id })
+}
+
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    email_key: String,
+}
+
+/// Stores users by one statement. Answers them in their order; `None`, where an address is taken.
+pub(in crate::store) fn store_many(
+    tx: &mut Tx<'_>,
+    users: &[&NewUser],
+) -> Result<Vec<Option<User>>, StoreError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| (*user, email_key(&user.email)))
+        .collect();
+    let stored: Vec<Stored> = dialect::insert_users(micros(tx.now), &rows)?.load(tx.conn)?;
+    // Who is first among those with one address has it.
+    let mut ids: HashMap<_, _> = stored
+        .into_iter()
+        .map(|row| (row.email_key, row.id))
+        .collect();
+    let each = rows.iter().map(|(user, key)| {
+        let id = ids.remove(key)?;
+        Some(stored_user(tx, user, id))
+    });
+    Ok(each.collect())
+}
+
 fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
     let now = micros(tx.now);
     let row = statement(
@@ -255,7 +303,11 @@ fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
     .at(now)
     .at(now);
     let id = dialect::insert(tx.conn, row)?.ok_or(StoreError::EmailTaken)?;
-    Ok(User {
+    Ok(stored_user(tx, user, id))
+}
+
+fn stored_user(tx: &Tx<'_>, user: &NewUser, id: i64) -> User {
+    User {
         id,
         email: user.email.clone(),
         age: user.age,
@@ -266,7 +318,7 @@ fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
-    })
+    }
 }
 
 /// What fails to enqueue is undone, when the transaction is begun again with savepoints, and nothing else: the user stays, and the reconciler owes the job. An error only when

@@ -21,7 +21,7 @@ use super::sql::{
     together::NewRow,
     tx::Tx,
 };
-use crate::store::StoreError;
+use crate::{model::NewUser, store::StoreError};
 
 pub(in crate::store) type Backend = diesel::sqlite::Sqlite;
 pub(in crate::store) type Conn = SqliteConnection;
@@ -177,6 +177,33 @@ pub(in crate::store) fn insert_jobs(
     let last = last_id(tx.conn)?;
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     Ok(Some((last - count + 1..=last).collect()))
+}
+
+/// Users with the keys of their addresses, those apart whose key is taken. Answers numbers and keys.
+pub(in crate::store) fn insert_users(
+    now: i64,
+    users: &[(&NewUser, String)],
+) -> Result<Statement, StoreError> {
+    let rows: Vec<_> = users
+        .iter()
+        .map(|(user, key)| {
+            (
+                &user.email,
+                key,
+                user.age,
+                &user.name,
+                &user.bio,
+                user.is_active,
+                &user.additional_data,
+            )
+        })
+        .collect();
+    let insert = statement(
+        "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?, ? \
+         FROM json_each(?) WHERE TRUE ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
+    );
+    Ok(insert.at(now).at(now).many(Many::of(&rows)?))
 }
 
 #[derive(QueryableByName)]

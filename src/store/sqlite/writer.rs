@@ -11,10 +11,11 @@ use slog::{Logger, error};
 
 use super::sql::{
     controls::Controls,
+    fresh::store_together,
     ledger::Ledger,
     statement::statement,
     tx::{Turn, Tx},
-    unit::{BATCH, Failure, Unit, Units, Waiting, store_together},
+    unit::{BATCH, Failure, Unit, Units, Waiting},
 };
 use crate::{
     clock::Clock,
@@ -144,7 +145,7 @@ impl Committer {
             return Ok(false);
         };
         for unit in batch.iter_mut() {
-            if together && unit.new_job().is_some() {
+            if together && unit.fresh().is_some() {
                 continue;
             }
             if careful {
