@@ -44,6 +44,7 @@ const ONE_OF_MANY: u32 = 1_000;
 /// The ways to the writing connections.
 #[derive(Clone)]
 pub(super) struct Writers {
+    claims: Units,
     runs: Units,
     new: Units,
     rest: Units,
@@ -52,6 +53,7 @@ pub(super) struct Writers {
 impl Writers {
     pub(super) fn of(&self, lane: Lane) -> &Units {
         match lane {
+            Lane::Claims => &self.claims,
             Lane::Runs => &self.runs,
             Lane::New => &self.new,
             Lane::Rest => &self.rest,
@@ -82,6 +84,7 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
         Ok(units)
     };
     let writers = Writers {
+        claims: lane("claims")?,
         runs: lane("runs")?,
         new: lane("new")?,
         rest: lane("rest")?,

@@ -96,7 +96,7 @@ impl Engine {
             reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
             policies: self.policies,
         };
-        let claimed = self.write(Lane::Runs, move |tx| run(tx, &order)).await?;
+        let claimed = self.write(Lane::Claims, move |tx| run(tx, &order)).await?;
         self.runs.begun(claimed.runs);
         Ok(claimed.claims)
     }

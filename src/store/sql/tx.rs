@@ -10,7 +10,9 @@ use crate::store::StoreError;
 /// same rows share one, so that they do not wait for each other's commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Lane {
-    /// Claims, settlements, heartbeats: the rows that this process has leases on.
+    /// Claims: due jobs. Beside the settlements, so that the next jobs are claimed while the last ones are settled.
+    Claims,
+    /// Settlements, heartbeats: the rows that this process has leases on.
     Runs,
     /// New jobs.
     New,
