@@ -40,6 +40,7 @@ use crate::clock::Clock;
 pub use copy::{Copied, copy};
 pub use error::{Cause, StoreError};
 pub use once::{Done, Once, Render, StoredAnswer};
+pub use postgres::enqueue_in_postgres;
 pub use requests::{
     Claim, Claims, Expired, ForgottenGroups, ItemOutcome, MigrationState, Payloads, Promoted,
     Rescued, StoreConfig, StoredPayload, UserCreated,

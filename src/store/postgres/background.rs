@@ -2,7 +2,7 @@
 //! them, and how far the server's clock is from ours.
 //! Must not know: what is committed.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, pin::pin, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use rand::Rng;
@@ -27,7 +27,7 @@ const SETTLING: Duration = Duration::from_millis(2);
 const CLOCK: Duration = Duration::from_secs(30);
 /// Between two tries to connect, at random: not everybody at once.
 const PAUSES: Range<Duration> = Duration::from_millis(200)..Duration::from_millis(600);
-const CHANNEL: &str = "lockstep";
+pub(super) const CHANNEL: &str = "lockstep";
 
 /// Aborts its tasks when it is dropped.
 pub(super) struct Background {
@@ -122,26 +122,43 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
         .drive(client.batch_execute(&listen))
         .await
         .map_err(lost)?;
+    let me = driver
+        .drive(client.query_one("SELECT pg_backend_pid()", &[]))
+        .await
+        .and_then(|row| row.try_get::<_, i32>(0))
+        .map_err(lost)?;
     // Those that were sent before are missed.
     wake.hint();
+    let hear = |message| match message {
+        Some(Ok(AsyncMessage::Notification(from))) => {
+            // This process knows already what it tells others.
+            if from.process_id() != me {
+                wake.hint();
+            }
+            Ok(())
+        }
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(lost(error)),
+        None => Err(StoreError::unavailable(crate::store::error::LOST)),
+    };
     let tell = format!("NOTIFY {CHANNEL}");
     let mut next = Instant::now();
     loop {
         tokio::select! {
-            message = driver.next() => match message {
-                Some(Ok(AsyncMessage::Notification(_))) => wake.hint(),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(lost(error)),
-                None => return Err(StoreError::unavailable(crate::store::error::LOST)),
-            },
+            message = driver.next() => hear(message)?,
             () = hints.notified() => {
                 // What arrives meanwhile is heard, too.
-                while let Ok(Some(message)) = timeout_at(next, driver.next()).await {
-                    if let AsyncMessage::Notification(_) = message.map_err(lost)? {
-                        wake.hint();
+                while let Ok(message) = timeout_at(next, driver.next()).await {
+                    hear(message)?;
+                }
+                let mut telling = pin!(client.batch_execute(&tell));
+                loop {
+                    tokio::select! {
+                        biased;
+                        told = &mut telling => break told.map_err(lost)?,
+                        message = driver.next() => hear(message)?,
                     }
                 }
-                driver.drive(client.batch_execute(&tell)).await.map_err(lost)?;
                 next = Instant::now() + SETTLING;
             }
         }

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::store::StoreError;
 
+/// As the server numbers itself.
+const OLDEST: u32 = 150_000;
+
 /// As one simple query: a pooler may have no prepared statements.
 const LOOK: &str = "SELECT current_setting('server_version_num') AS number, \
      current_setting('server_version') AS version, \
@@ -59,14 +62,20 @@ impl Row<'_> {
     }
 }
 
+/// What is tried is 15 and newer.
+fn too_old(number: u32, version: &str, name: &str) -> Option<String> {
+    (number < OLDEST).then(|| {
+        format!(
+            "PostgreSQL 15 or newer is needed, {name} is {version}: upgrade it, or name another"
+        )
+    })
+}
+
 fn refuse(row: &Row<'_>, settings: &Settings) -> Result<(), StoreError> {
     let (name, role) = (settings.name(), row.text("role"));
     let refuse = |message: String| Err(StoreError::unusable(message));
-    if row.number("number") < 150_000 {
-        return refuse(format!(
-            "PostgreSQL 15 or newer is needed, {name} is {}",
-            row.text("version")
-        ));
+    if let Some(message) = too_old(row.number("number"), row.text("version"), &name) {
+        return refuse(message);
     }
     if row.text("encoding") != "UTF8" {
         return refuse(format!(
@@ -141,4 +150,21 @@ fn warnings(row: &Row<'_>) -> Vec<String> {
         ));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_old;
+
+    #[test]
+    fn fifteen_is_old_enough() {
+        for (number, version) in [(150_000, "15.0"), (150_018, "15.18"), (180_001, "18.1")] {
+            assert_eq!(too_old(number, version, "me@db/app"), None);
+        }
+        for (number, version) in [(0, ""), (90_603, "9.6.3"), (149_999, "14.99")] {
+            let told = too_old(number, version, "me@db/app").unwrap();
+            let expected = format!("PostgreSQL 15 or newer is needed, me@db/app is {version}:");
+            assert!(told.starts_with(&expected), "{told}");
+        }
+    }
 }

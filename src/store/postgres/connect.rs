@@ -125,10 +125,24 @@ impl Driver {
     /// Runs something that waits for this connection. Both are polled in turn in one task: no statement pays for the
     /// wake-up of another.
     pub(in crate::store) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
+        self.drive_within(None, work).await
+    }
+
+    /// The same. After so long the connection is closed, and the work told so.
+    pub(in crate::store) async fn drive_within<F: Future>(
+        &mut self,
+        limit: Option<Duration>,
+        work: F,
+    ) -> F::Output {
         let mut work = pin!(work);
+        let mut over = pin!(limit.map(tokio::time::sleep));
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);
+            }
+            let over = over.as_mut().as_pin_mut();
+            if over.is_some_and(|over| over.poll(cx).is_ready()) {
+                self.0 = None;
             }
             // When it has ended, its client knows, and so does the work.
             let _ = Pin::new(&mut *self).poll(cx);

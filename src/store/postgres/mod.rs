@@ -27,6 +27,7 @@ mod settings;
 mod sql;
 mod tls;
 mod url;
+mod within;
 mod wrapper;
 mod writer;
 
@@ -44,6 +45,7 @@ use tokio::{sync::Notify, task};
 pub(super) use self::connect::{Driver, connect};
 pub(super) use self::open::{migrate_down, migrate_up, migrations};
 pub(super) use self::settings::Settings;
+pub use self::within::enqueue_in_postgres;
 use self::{
     background::Background,
     clock::ServerClock,

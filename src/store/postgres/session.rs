@@ -1,9 +1,12 @@
 //! Owns what a session is set to.
 //! Must not know: tables, or who runs this.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use super::settings::Settings;
+
+/// For the way there and back, and a server that is slow to break off.
+const MARGIN: Duration = Duration::from_secs(5);
 
 impl Settings {
     /// What a session of our own is set to, once.
@@ -40,6 +43,15 @@ impl Settings {
             let _ = write!(sql, "SET LOCAL {name} = {value}; ");
         }
         Some(sql + &durable(true))
+    }
+
+    /// How long an answer is waited for: longer than the server may take for it. `None`: it may take as long as it likes.
+    pub(super) fn statement_limit(&self) -> Option<Duration> {
+        let options = self.options.as_deref().unwrap_or_default();
+        if self.statement_timeout == 0 || options.contains("statement_timeout") {
+            return None;
+        }
+        Some(Duration::from_millis(self.statement_timeout.into()) + MARGIN)
     }
 
     /// In ms. A client that is cut off in a transaction keeps its locks for as long as that is left open: less than others

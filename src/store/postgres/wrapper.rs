@@ -8,6 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Waker},
     time::Duration,
@@ -48,7 +49,7 @@ thread_local! {
 
 /// Connects.
 pub(super) fn open(settings: &Settings) -> Result<Conn, StoreError> {
-    let own = OwnRuntime::new()?;
+    let own = OwnRuntime::new(settings.statement_limit())?;
     let (client, driver) = own.block_on(connect(settings))?;
     own.driver.replace(driver);
     let pooled = !settings.statement_cache;
@@ -72,6 +73,16 @@ pub(super) fn open(settings: &Settings) -> Result<Conn, StoreError> {
         conn.set_prepared_statement_cache_size(CacheSize::Disabled);
     }
     Ok(conn)
+}
+
+/// Somebody else's connection, which somebody else drives on the runtime of `handle`. Not for that runtime's own threads.
+pub(super) fn lent(conn: AsyncPgConnection, handle: Handle) -> Conn {
+    HANDOVER.set(Some(OwnRuntime {
+        runtime: Where::Theirs(handle),
+        driver: RefCell::new(Driver::idle()),
+        limit: None,
+    }));
+    Conn::from(conn)
 }
 
 /// Connects once more. Who was let in before and is not now is told so in passing: somebody may be at it.
@@ -104,13 +115,21 @@ fn lost(error: impl Into<Cause>) -> StoreError {
 
 /// The runtime of one connection.
 pub(super) struct OwnRuntime {
-    /// None once it is dropped, and where nobody has handed one over.
-    runtime: Option<Runtime>,
+    runtime: Where,
     driver: RefCell<Driver>,
+    /// How long a statement may take. The server breaks it off before that: if it does not, it cannot be reached.
+    limit: Option<Duration>,
+}
+
+enum Where {
+    Own(Runtime),
+    Theirs(Handle),
+    /// It is dropped, or nobody has handed one over.
+    Nowhere,
 }
 
 impl OwnRuntime {
-    fn new() -> Result<Self, StoreError> {
+    fn new(limit: Option<Duration>) -> Result<Self, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -119,24 +138,30 @@ impl OwnRuntime {
                 source: Some(Box::new(error)),
             })?;
         Ok(Self {
-            runtime: Some(runtime),
+            runtime: Where::Own(runtime),
             driver: RefCell::new(Driver::idle()),
+            limit,
         })
     }
 }
 
 impl BlockOn for OwnRuntime {
     fn block_on<F: Future>(&self, work: F) -> F::Output {
-        let Some(runtime) = &self.runtime else {
-            unreachable!("a Conn comes from open, which hands its runtime over")
-        };
-        runtime.block_on(self.driver.borrow_mut().drive(work))
+        match &self.runtime {
+            Where::Own(runtime) => {
+                let mut driver = self.driver.borrow_mut();
+                runtime.block_on(driver.drive_within(self.limit, work))
+            }
+            Where::Theirs(handle) => handle.block_on(work),
+            Where::Nowhere => unreachable!("a Conn is made here, where a runtime is handed over"),
+        }
     }
 
     fn get_runtime() -> Self {
         HANDOVER.take().unwrap_or(Self {
-            runtime: None,
+            runtime: Where::Nowhere,
             driver: RefCell::new(Driver::idle()),
+            limit: None,
         })
     }
 }
@@ -145,7 +170,7 @@ impl Drop for OwnRuntime {
     /// The client is dropped by now. The driver takes the last answers and says goodbye, so that no server logs a lost
     /// client. A thread that another runtime may be on is not made to wait: there it is polled once.
     fn drop(&mut self) {
-        let Some(runtime) = self.runtime.take() else {
+        let Where::Own(runtime) = mem::replace(&mut self.runtime, Where::Nowhere) else {
             return;
         };
         let mut driver = self.driver.replace(Driver::idle());

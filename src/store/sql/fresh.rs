@@ -44,6 +44,7 @@ type FreshJob = Fresh<NewJob, Enqueued>;
 type FreshUser = Fresh<(NewUser, UserCreatedJob), UserCreated>;
 
 /// One of the two.
+#[expect(clippy::large_enum_variant, reason = "a unit is in a box of its own")]
 pub(in crate::store) enum Kind {
     Job(FreshJob),
     User(FreshUser),

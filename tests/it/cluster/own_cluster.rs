@@ -64,6 +64,16 @@ impl OwnCluster {
         );
     }
 
+    /// The postmaster is gone between two of its instructions, and its processes end by themselves; then it is started anew.
+    pub(crate) fn kill_and_start(&self) {
+        let marks = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap();
+        let postmaster = marks.lines().next().unwrap();
+        assert!(self.run("pg_ctl", &["kill", "KILL", postmaster]).success());
+        // Not before the last of the old ones has let go of the shared memory.
+        let tries = 60;
+        assert!((0..tries).any(|_| self.started()), "{}", self.log());
+    }
+
     fn started(&self) -> bool {
         self.control(&["start"])
     }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use lockstep::{
     model::{JobFilter, NewJob, Settled, Settlement, UserChange},
     processors::user_created::job_for,
@@ -105,9 +106,10 @@ async fn a_restart_loses_nothing_that_was_acknowledged_and_doubles_nothing() {
             told.0.len() >= before + 50 * round || told.1.len() >= failed + 1000
         };
         until("jobs are stored", goes_on).await;
-        let restarted = Arc::clone(&cluster);
-        let restart = tokio::task::spawn_blocking(move || restarted.restart_immediately());
-        restart.await.unwrap();
+        let ends = [OwnCluster::restart_immediately, OwnCluster::kill_and_start][round % 2];
+        let cluster = Arc::clone(&cluster);
+        let ended = tokio::task::spawn_blocking(move || ends(&cluster));
+        ended.await.unwrap();
     }
     stop.store(true, Ordering::Relaxed);
     for client in clients {
@@ -312,6 +314,57 @@ async fn a_deadlock_is_none_of_the_callers_business() {
     );
     let deadlocks = "pg_stat_database WHERE datname = current_database() AND deadlocks > 0";
     until("the server counts it", async || place.count(deadlocks) == 1).await;
+    store.close().await;
+    place.remove();
+}
+
+/// The first transactions to store a job are refused as they are where somebody asks for a stricter isolation.
+#[tokio::test]
+async fn what_cannot_be_serialised_is_begun_again() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    // A sequence counts refused transactions, too.
+    place.execute(
+        "CREATE SEQUENCE tries; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('tries') <= 3 THEN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END IF; \
+         RETURN NULL; END $$; \
+         CREATE TRIGGER refuse AFTER INSERT ON job_queue FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+    );
+    let enqueued = join_all((0..20).map(|_| store.job_enqueue(analysis()))).await;
+    let ids: BTreeSet<_> = enqueued
+        .into_iter()
+        .map(|one| one.unwrap().job.id)
+        .collect();
+    assert_eq!((ids.len(), place.count("job_queue")), (20, 20));
+    assert!(
+        place.count("tries WHERE last_value > 3") == 1,
+        "nothing was refused"
+    );
+    assert_eq!(store.job_counts_check().await.unwrap(), []);
+    store.close().await;
+    place.remove();
+}
+
+/// The server takes what it is told and says nothing any more: no caller waits for it for ever.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up() {
+    let place = Place::new_postgres();
+    let proxy = Proxy::new(&place.url()).await;
+    let url = format!("{}&statement_timeout=1000", proxy.url(&place.url()));
+    let store = open(&Place::Url(url)).await;
+    let id = store.job_enqueue(analysis()).await.unwrap().job.id;
+    assert!(store.job_get(id).await.unwrap().is_some());
+    proxy.cut();
+    let silent = async { tokio::join!(store.job_enqueue(analysis()), store.job_get(id)) };
+    let (enqueued, read) = timeout(Duration::from_secs(40), silent).await.unwrap();
+    for error in [enqueued.unwrap_err(), read.unwrap_err()] {
+        assert!(error.retryable(), "{error:?}");
+    }
+    proxy.restore();
+    until("it works again", async || {
+        store.job_enqueue(analysis()).await.is_ok() && store.job_get(id).await.is_ok()
+    })
+    .await;
     store.close().await;
     place.remove();
 }

@@ -14,8 +14,9 @@ use crate::support::{
     process::until,
 };
 
-/// Longer than a writer tries, and than a lock is waited for after that.
-const SOON: Duration = Duration::from_secs(14);
+/// Longer than a writer tries for one batch and then for the next, which has whoever came too late for the first, and than a
+/// lock is waited for after that.
+const SOON: Duration = Duration::from_secs(22);
 
 /// Asks for so many jobs at the same time; all are refused as unavailable, soon. Answers the reasons.
 async fn unavailable(store: &Store, jobs: usize) -> Vec<&'static str> {

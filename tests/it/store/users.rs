@@ -51,10 +51,8 @@ async fn a_user_and_its_job_are_stored_together() {
     database.close().await;
 }
 
-/// What comes at the same time is stored by few statements: nobody gets what is another's.
-#[tokio::test]
-async fn sign_ups_at_the_same_time_are_each_for_itself() {
-    let database = Database::new().await;
+/// Forty addresses, each of three users, in different cases, with texts that are hard to carry.
+fn crowd() -> Vec<NewUser> {
     let texts = [
         "",
         "O'Hara \"x\" \\",
@@ -62,9 +60,8 @@ async fn sign_ups_at_the_same_time_are_each_for_itself() {
         "line\nline\ttab",
         "NULL",
     ];
-    let new: Vec<NewUser> = (0..120)
+    (0..120)
         .map(|n| NewUser {
-            // Three share each address, in different cases.
             email: format!("{}-{}@example.com", ["Ann", "ann", "ANN"][n % 3], n / 3),
             age: i32::try_from(n).unwrap(),
             name: (n % 4 != 0).then(|| texts[n % 5].to_owned()),
@@ -72,7 +69,37 @@ async fn sign_ups_at_the_same_time_are_each_for_itself() {
             is_active: n % 2 == 0,
             additional_data: (n % 11 == 0).then(|| format!(r#"{{"n":{n},"t":["\u00e4"]}}"#)),
         })
-        .collect();
+        .collect()
+}
+
+/// What is answered and what is kept are what was asked for.
+async fn is_as(database: &Database, user: &User, new: &NewUser) {
+    let same = (&user.email, user.age, &user.name, &user.bio, user.is_active);
+    assert_eq!(
+        same,
+        (&new.email, new.age, &new.name, &new.bio, new.is_active)
+    );
+    let kept = database.store.user_get(user.id).await.unwrap().unwrap();
+    let json = |text: &Option<String>| -> Option<serde_json::Value> {
+        text.as_deref()
+            .map(|text| serde_json::from_str(text).unwrap())
+    };
+    assert_eq!(json(&kept.additional_data), json(&new.additional_data));
+    let additional_data = user.additional_data.clone();
+    assert_eq!(
+        &User {
+            additional_data,
+            ..kept
+        },
+        user
+    );
+}
+
+/// What comes at the same time is stored by few statements: nobody gets what is another's.
+#[tokio::test]
+async fn sign_ups_at_the_same_time_are_each_for_itself() {
+    let database = Database::new().await;
+    let new = crowd();
     let sign_ups = new.iter().map(|user| create(&database, user.clone()));
     let jobs = (0..40).map(|_| database.store.job_enqueue(analysis()));
     let (signed_up, enqueued) = join(join_all(sign_ups), join_all(jobs)).await;
@@ -91,25 +118,7 @@ async fn sign_ups_at_the_same_time_are_each_for_itself() {
             continue;
         };
         users += 1;
-        let same = (&user.email, user.age, &user.name, &user.bio, user.is_active);
-        assert_eq!(
-            same,
-            (&new.email, new.age, &new.name, &new.bio, new.is_active)
-        );
-        let kept = database.store.user_get(user.id).await.unwrap().unwrap();
-        let json = |text: &Option<String>| -> Option<serde_json::Value> {
-            text.as_deref()
-                .map(|text| serde_json::from_str(text).unwrap())
-        };
-        assert_eq!(json(&kept.additional_data), json(&new.additional_data));
-        let additional_data = user.additional_data.clone();
-        assert_eq!(
-            User {
-                additional_data,
-                ..kept
-            },
-            user
-        );
+        is_as(&database, &user, new).await;
         let job = database
             .store
             .job_get(job_id.unwrap())
