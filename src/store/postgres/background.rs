@@ -14,8 +14,12 @@ use tokio::{
 };
 use tokio_postgres::AsyncMessage;
 
-use super::{clock::ServerClock, connect::connect, settings::Settings, wrapper::Conn};
-use crate::store::{StoreError, readers::Readers, wake::Wake};
+use super::{Postgres, clock::ServerClock, connect::connect, settings::Settings, wrapper::Conn};
+use crate::store::{
+    StoreError,
+    readers::Readers,
+    wake::{Changes, Wake, Wakeups},
+};
 
 /// Between two looks without a hint. Bounds how long a lost hint can delay a job.
 const IDLE: Duration = Duration::from_secs(1);
@@ -61,6 +65,20 @@ impl Background {
                 tokio::spawn(reckons),
             ],
         }
+    }
+}
+
+impl Postgres {
+    pub(in crate::store) fn subscribe(&self) -> Wakeups {
+        self.wake.subscribe()
+    }
+
+    pub(in crate::store) fn changes(&self) -> Changes {
+        self.wake.watch()
+    }
+
+    pub(in crate::store) fn notify(&self) {
+        self.wake.committed();
     }
 }
 

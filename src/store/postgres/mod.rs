@@ -57,11 +57,7 @@ use self::{
     },
     writer::{Common, Writers},
 };
-use super::{
-    StoreConfig, StoreError,
-    readers::Readers,
-    wake::{Changes, Wake, Wakeups},
-};
+use super::{StoreConfig, StoreError, readers::Readers, wake::Wake};
 use crate::{clock::Clock, model::JobPolicy};
 
 /// The engine that `sql` is compiled for here.
@@ -170,18 +166,6 @@ impl Postgres {
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         let looked = |conn: &mut Conn| Ok(conn.batch_execute("SELECT count(*) FROM turns")?);
         self.readers.read_now(looked).await
-    }
-
-    pub(super) fn subscribe(&self) -> Wakeups {
-        self.wake.subscribe()
-    }
-
-    pub(super) fn changes(&self) -> Changes {
-        self.wake.watch()
-    }
-
-    pub(super) fn notify(&self) {
-        self.wake.committed();
     }
 
     pub(super) async fn backup(&self, _target: PathBuf) -> Result<u64, StoreError> {

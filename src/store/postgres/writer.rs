@@ -3,7 +3,10 @@
 //! Must not know: what the units do.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -46,7 +49,9 @@ const ONE_OF_MANY: u32 = 1_000;
 pub(super) struct Writers {
     claims: Units,
     runs: Units,
-    new: Units,
+    /// Two: while one waits for the disk, the other has the next jobs sent.
+    new: [Units; 2],
+    turn: Arc<AtomicUsize>,
     rest: Units,
 }
 
@@ -55,7 +60,7 @@ impl Writers {
         match lane {
             Lane::Claims => &self.claims,
             Lane::Runs => &self.runs,
-            Lane::New => &self.new,
+            Lane::New => &self.new[self.turn.fetch_add(1, Ordering::Relaxed) % 2],
             Lane::Rest => &self.rest,
         }
     }
@@ -86,7 +91,8 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
     let writers = Writers {
         claims: lane("claims")?,
         runs: lane("runs")?,
-        new: lane("new")?,
+        new: [lane("new-1")?, lane("new-2")?],
+        turn: Arc::default(),
         rest: lane("rest")?,
     };
     Ok((writers, threads))

@@ -12,6 +12,7 @@ pub(super) mod limit;
 pub(super) mod mount;
 #[cfg(test)]
 mod plans;
+mod rows;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod within;

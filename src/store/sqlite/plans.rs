@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{
-    dialect, limit,
+    dialect, limit, rows,
     sql::{
         explain, filter, gates, held, jobs, maintenance, migrate, payloads, reports, retention,
         settle, ticks, undo, unique, users, workers,
@@ -30,11 +30,11 @@ fn plan(conn: &mut SqliteConnection, query: &str) -> String {
 
 /// Statements that name their jobs.
 const BY_ID: [&str; 9] = [
-    dialect::COMPLETE,
+    rows::COMPLETE,
     dialect::HEARTBEAT,
     settle::NAMED,
     reports::REPORT,
-    dialect::END,
+    rows::END,
     maintenance::MOVE,
     retention::AGAIN,
     jobs::DELETE,
