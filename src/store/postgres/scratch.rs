@@ -49,6 +49,9 @@ fn within(server: &str, name: &str) -> String {
     format!("{host}/{name}?{parameters}")
 }
 
+/// Filling a table may take as long as it likes.
 fn open(url: &str) -> Conn {
-    wrapper::open(&Settings::parse(url).unwrap()).unwrap()
+    let join = if url.contains('?') { '&' } else { '?' };
+    let patient = format!("{url}{join}options=-c%20statement_timeout%3D0");
+    wrapper::open(&Settings::parse(&patient).unwrap()).unwrap()
 }

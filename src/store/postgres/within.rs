@@ -33,7 +33,7 @@ use crate::{
 /// everything else in it. A refusal leaves nothing behind, and the transaction as it was. Without a transaction it is one of
 /// its own.
 ///
-/// The connection is given back with the answer; `None`, when this program is about to end. The database must have been
+/// The connection is given back with the answer; `None`, when the runtime shuts down. The database must have been
 /// opened by a [`Store`](crate::store::Store) before, which makes its tables, and the transaction must be READ COMMITTED. `now`
 /// should be the server's time (`clock_timestamp()`). A job with a unique key, jobs that it waits for, or a queue whose depth is
 /// limited, takes the lock of all such decisions until the end of the transaction: keep it short.

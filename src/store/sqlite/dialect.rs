@@ -178,7 +178,7 @@ pub(in crate::store) const PUT_ASIDE: &str = "UPDATE job_queue SET status = 'pen
      attempt = attempt - 1, lease_token = NULL, lease_until = NULL, \
      started_at = (SELECT started_at FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1), \
      worker = (SELECT worker FROM job_attempts WHERE job_id = job_queue.id ORDER BY number DESC LIMIT 1) \
-     FROM json_each(?) AS aside WHERE job_queue.id = aside.value ->> 0";
+     FROM jsonb_each(?) AS aside WHERE job_queue.id = aside.value ->> 0";
 
 /// Takes a claim back and puts the jobs at their gates, as if nothing had been: who had one last is in its history.
 pub(in crate::store) fn put_aside(jobs: &[(i64, String)]) -> Result<Statement, StoreError> {
@@ -186,7 +186,7 @@ pub(in crate::store) fn put_aside(jobs: &[(i64, String)]) -> Result<Statement, S
 }
 
 /// For the test that asks for its plan.
-pub(in crate::store) const HEARTBEAT: &str = "UPDATE job_queue SET lease_until = ? FROM json_each(?) AS held \
+pub(in crate::store) const HEARTBEAT: &str = "UPDATE job_queue SET lease_until = ? FROM jsonb_each(?) AS held \
      WHERE job_queue.id = held.value ->> 0 AND job_queue.lease_token = held.value ->> 1 \
      AND job_queue.status = 'processing' \
      RETURNING job_queue.id, job_queue.lease_token, job_queue.cancel_requested";

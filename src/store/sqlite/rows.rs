@@ -1,4 +1,5 @@
-//! Owns the statements that write many rows at once: the rows are one JSON text.
+//! Owns the statements that write many rows at once: the rows are one JSON text. `jsonb_each` parses it once; `json_each` would
+//! make a text of each row, to be parsed again for each of its columns.
 //! Must not know: why they are run.
 
 use diesel::RunQueryDsl;
@@ -47,7 +48,7 @@ pub(in crate::store) fn insert_jobs(
     let many = statement(
         "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
          schema_fingerprint, scheduled_at, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
-         value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM json_each(?)",
+         value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM jsonb_each(?)",
     );
     many.many(Many::of(&values)?).execute(tx.conn)?;
     // One statement of the one writer: its numbers follow each other.
@@ -78,7 +79,7 @@ pub(in crate::store) fn insert_users(
     let insert = statement(
         "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?, ? \
-         FROM json_each(?) WHERE TRUE ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
+         FROM jsonb_each(?) WHERE TRUE ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
     );
     Ok(insert.at(now).at(now).many(Many::of(&rows)?))
 }
@@ -86,7 +87,7 @@ pub(in crate::store) fn insert_users(
 /// For the test that asks for its plan.
 pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
      result = ended.value ->> 2, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
-     FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0 \
+     FROM jsonb_each(?) AS ended WHERE job_queue.id = ended.value ->> 0 \
      AND job_queue.lease_token = ended.value ->> 1 AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
 
 /// Completes runs that are as they are known, and writes their history rows if all were. Answers how many were.
@@ -119,7 +120,7 @@ pub(in crate::store) fn complete(
         .collect();
     statement(
         "INSERT INTO job_attempts (job_id, number, started_at, worker, finished_at, outcome) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, 'completed' FROM json_each(?)",
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, 'completed' FROM jsonb_each(?)",
     )
     .at(now)
     .many(Many::of(&history)?)
@@ -132,7 +133,7 @@ pub(in crate::store) const END: &str = "UPDATE job_queue SET status = ended.valu
      scheduled_at = ended.value ->> 3, rank = ended.value ->> 4, retry_count = ended.value ->> 5, \
      lease_losses = ended.value ->> 6, error_message = ended.value ->> 7, result = ended.value ->> 8, \
      cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
-     FROM json_each(?) AS ended WHERE job_queue.id = ended.value ->> 0";
+     FROM jsonb_each(?) AS ended WHERE job_queue.id = ended.value ->> 0";
 
 /// The new states of jobs whose run has ended.
 pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, StoreError> {
@@ -174,7 +175,7 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
     let insert = statement(
         "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
-         FROM json_each(?)",
+         FROM jsonb_each(?)",
     );
     Ok(insert.many(Many::of(&rows)?))
 }

@@ -129,8 +129,8 @@ async fn claim(store: &Store, limit: usize) -> Vec<(i64, LeaseToken)> {
 async fn everything_works_through_a_pooler() {
     let place = Place::new_postgres();
     let pooler = Pooler::start().await;
-    let pooled = Place::Url(pooler.url(&place));
-    let (one, other) = (open(&pooled).await, open(&pooled).await);
+    let through = Place::Url(pooler.url(&place));
+    let (one, other) = (open(&through).await, open(&through).await);
     let mut wakeups = other.subscribe();
 
     let enqueued = join_all((0..200).map(|_| one.job_enqueue(analysis()))).await;

@@ -137,6 +137,27 @@ async fn sign_ups_at_the_same_time_are_each_for_itself() {
     database.close().await;
 }
 
+/// A fault of this program in one sign-up is nobody else's, and the store goes on.
+#[tokio::test]
+async fn a_sign_up_that_panics_takes_nobody_with_it() {
+    let database = Database::new().await;
+    let panics = |n: i32| {
+        let user = named(&format!("panics-{n}@example.com"), n, true);
+        let job = Box::new(|_| panic!("on purpose"));
+        database.store.user_create(user, job)
+    };
+    let alone = panics(0).await;
+    assert!(matches!(alone, Err(StoreError::Internal(_))), "{alone:?}");
+    let fine = (0..20).map(|n| create(&database, named(&format!("{n}@example.com"), n, true)));
+    let (broken, fine) = join(join_all((1..4).map(panics)), join_all(fine)).await;
+    assert!(broken.iter().all(Result::is_err), "{broken:?}");
+    assert!(fine.iter().all(Result::is_ok), "{fine:?}");
+    let filter = UserFilter::default();
+    let kept = database.store.user_list(filter, None, 100).await.unwrap();
+    assert_eq!(kept.len(), 20);
+    database.close().await;
+}
+
 /// The user stays, and the job is owed: for each of many as for one.
 #[tokio::test]
 async fn sign_ups_at_the_same_time_meet_a_full_queue() {
