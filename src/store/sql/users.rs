@@ -88,7 +88,7 @@ impl Engine {
         key: Option<Once<UserCreated>>,
     ) -> Result<Done<UserCreated>, StoreError> {
         let (ageing, log) = (self.ageing, self.log.clone());
-        if key.is_none() {
+        if key.is_none() && !has_nul(&user) {
             let created = self.lane(Lane::Rest).sign_up(user, job, ageing, log);
             return created.await.map(Done::Now);
         }
@@ -234,6 +234,12 @@ impl Engine {
         })
         .await
     }
+}
+
+/// A text of many, which SQLite takes out of JSON, would end there.
+fn has_nul(user: &NewUser) -> bool {
+    let texts = [Some(&user.email), user.name.as_ref(), user.bio.as_ref()];
+    texts.into_iter().flatten().any(|text| text.contains('\0'))
 }
 
 /// Stores a user and its job. The job may be owed.

@@ -18,6 +18,7 @@ mod owed; // users whose job could not be enqueued
 mod retention; // how long ended jobs and events are kept
 mod schedules; // ticks, two stores on one file, changes
 mod settlements; // every end of a run
+mod sign_ups; // many users at the same time
 mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics
 mod within; // jobs in somebody else's transaction
