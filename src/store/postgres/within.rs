@@ -14,18 +14,12 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use super::{
     background::CHANNEL,
     dialect::Conn,
-    sql::{
-        controls::Controls,
-        enqueue::insert,
-        ledger::Ledger,
-        statement::statement,
-        tx::{Turn, Tx},
-    },
+    sql::{enqueue::insert_within, statement::statement, tx::Turn},
     wrapper,
 };
 use crate::{
     model::{Enqueued, NewJob},
-    store::{StoreConfig, StoreError, time::micros, types::RawJson},
+    store::{StoreError, time::micros, types::RawJson},
 };
 
 /// The same as [`enqueue_in`](crate::store::enqueue_in) on PostgreSQL: stores a job, or finds the one that has its unique
@@ -161,18 +155,7 @@ fn store(
     now: DateTime<Utc>,
     turn: &mut Turn,
 ) -> Result<Enqueued, StoreError> {
-    // Nobody else's orders and moves are known here: both are read, and written, in this transaction.
-    let (mut ledger, mut controls, mut wake) = (Ledger::default(), Controls::default(), false);
-    let mut tx = Tx {
-        conn,
-        now,
-        ledger: &mut ledger,
-        controls: &mut controls,
-        wake: &mut wake,
-        turn,
-        careful: true,
-    };
-    let enqueued = insert(&mut tx, job, StoreConfig::AGEING)?;
+    let (enqueued, mut ledger) = insert_within(conn, job, now, turn)?;
     // A transaction has one event row.
     let before: Option<Transitions> = statement(
         "DELETE FROM job_events WHERE id = pg_current_xact_id()::text::bigint RETURNING transitions",

@@ -244,9 +244,6 @@ fn judge(
             Some(JobStatus::Pending),
             Some(JobStatus::Processing),
         );
-        if !row.ties.are_none() {
-            ties::started(tx, row.id, &row.ties)?;
-        }
         if row.ties.are_none() {
             let run = Run {
                 token: row.lease_token,
@@ -257,6 +254,8 @@ fn judge(
                 started_at: row.started_at,
             };
             taken.runs.push((row.id, run));
+        } else {
+            ties::started(tx, row.id, &row.ties)?;
         }
         taken.claims.jobs.push(row.with(queue));
     }

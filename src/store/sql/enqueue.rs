@@ -10,20 +10,22 @@ use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use super::{
-    Engine,
+    Conn, Engine,
     claim::json,
-    controls, counts, dialect,
+    controls::{self, Controls},
+    counts, dialect,
     idempotency::once,
+    ledger::Ledger,
     replace,
     statement::{Statement, statement},
     time::{micros, moment, span},
-    tx::{Lane, Tx},
+    tx::{Lane, Turn, Tx},
     unique,
 };
 use crate::{
     model::{ControlKind, DryRun, EnqueueOutcome, Enqueued, Job, JobStatus, NewJob, UniqueClaim},
     store::{
-        Done, Once, StoreError,
+        Done, Once, StoreConfig, StoreError,
         schema::{job_dependencies, job_queue},
     },
 };
@@ -77,6 +79,28 @@ pub(in crate::store) fn insert(
         outcome: EnqueueOutcome::Created,
         job,
     })
+}
+
+/// Stores a job in somebody else's transaction. What it did is to be flushed there. Nobody else's orders and moves are known
+/// here: both are read, and written, in that transaction.
+pub(in crate::store) fn insert_within(
+    conn: &mut Conn,
+    job: &NewJob,
+    now: DateTime<Utc>,
+    turn: &mut Turn,
+) -> Result<(Enqueued, Ledger), StoreError> {
+    let (mut ledger, mut controls, mut wake) = (Ledger::default(), Controls::default(), false);
+    let mut tx = Tx {
+        conn,
+        now,
+        ledger: &mut ledger,
+        controls: &mut controls,
+        wake: &mut wake,
+        turn,
+        careful: true,
+    };
+    let enqueued = insert(&mut tx, job, StoreConfig::AGEING)?;
+    Ok((enqueued, ledger))
 }
 
 /// Stores a job that nobody may refuse: one without unique key, expiry and jobs that it waits for.
@@ -282,10 +306,7 @@ impl Engine {
     pub(in crate::store) async fn job_enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let ageing = self.ageing;
         if is_plain(&job) {
-            return self
-                .lane(Lane::New)
-                .enqueue(job, ageing, self.log.clone())
-                .await;
+            return self.lane(Lane::New).enqueue(job, ageing).await;
         }
         // Others may have a say in it.
         self.write(Lane::Rest, move |tx| insert(tx, &job, ageing))

@@ -41,7 +41,8 @@ impl<N, T> Fresh<N, T> {
 }
 
 type FreshJob = Fresh<NewJob, Enqueued>;
-type FreshUser = Fresh<(NewUser, UserCreatedJob), UserCreated>;
+/// With the log that hears of a job that is owed.
+type FreshUser = Fresh<(NewUser, UserCreatedJob, Logger), UserCreated>;
 
 /// One of the two.
 #[expect(clippy::large_enum_variant, reason = "a unit is in a box of its own")]
@@ -55,7 +56,6 @@ pub(in crate::store) struct Store {
     kind: Kind,
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
-    log: Logger,
 }
 
 impl Store {
@@ -63,7 +63,6 @@ impl Store {
     pub(in crate::store) fn job(
         new: NewJob,
         ageing: Duration,
-        log: Logger,
     ) -> (Self, oneshot::Receiver<Result<Enqueued, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         let outcome = None;
@@ -72,7 +71,7 @@ impl Store {
             outcome,
             reply,
         });
-        (Self { kind, ageing, log }, answer)
+        (Self { kind, ageing }, answer)
     }
 
     /// A user, and the job that comes with it.
@@ -83,26 +82,26 @@ impl Store {
         log: Logger,
     ) -> (Self, oneshot::Receiver<Result<UserCreated, StoreError>>) {
         let (reply, answer) = oneshot::channel();
-        let (new, outcome) = ((user, job), None);
+        let (new, outcome) = ((user, job, log), None);
         let kind = Kind::User(Fresh {
             new,
             outcome,
             reply,
         });
-        (Self { kind, ageing, log }, answer)
+        (Self { kind, ageing }, answer)
     }
 }
 
 impl Unit for Store {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        let Self { kind, ageing, log } = self;
+        let Self { kind, ageing } = self;
         match kind {
             Kind::Job(fresh) => {
                 let outcome = contained(|| insert(tx, &fresh.new, *ageing));
                 fresh.outcome.insert(outcome).is_ok()
             }
             Kind::User(fresh) => {
-                let (user, job) = &fresh.new;
+                let (user, job, log) = &fresh.new;
                 let outcome = contained(|| users::create(tx, user, job, *ageing, log));
                 fresh.outcome.insert(outcome).is_ok()
             }

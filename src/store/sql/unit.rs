@@ -135,9 +135,8 @@ impl Units {
         &self,
         job: NewJob,
         ageing: Duration,
-        log: Logger,
     ) -> Result<Enqueued, StoreError> {
-        let (unit, answer) = fresh::Store::job(job, ageing, log);
+        let (unit, answer) = fresh::Store::job(job, ageing);
         self.send(Box::new(unit)).await?;
         answer.await.unwrap_or(Err(STOPPED))
     }

@@ -6,16 +6,11 @@ use diesel::{Connection, sqlite::SqliteConnection};
 
 use super::{
     Sqlite,
-    sql::{
-        controls::Controls,
-        enqueue::insert,
-        ledger::Ledger,
-        tx::{Turn, Tx},
-    },
+    sql::{enqueue::insert_within, tx::Turn},
 };
 use crate::{
     model::{Enqueued, NewJob},
-    store::{StoreConfig, StoreError, time::micros},
+    store::{StoreError, time::micros},
 };
 
 /// Stores a job, or finds the one that has its unique key, in the caller's own transaction on the same file: job, counters
@@ -39,18 +34,7 @@ pub fn enqueue_in(
 ) -> Result<Enqueued, StoreError> {
     // A savepoint, when the caller has a transaction.
     conn.transaction(|conn| {
-        // Nobody else's orders and moves are known here: both are read, and written, in this transaction.
-        let (mut ledger, mut controls, mut wake) = (Ledger::default(), Controls::default(), false);
-        let mut tx = Tx {
-            conn,
-            now,
-            ledger: &mut ledger,
-            controls: &mut controls,
-            wake: &mut wake,
-            turn: &mut Turn::Alone,
-            careful: true,
-        };
-        let enqueued = insert(&mut tx, &job, StoreConfig::AGEING)?;
+        let (enqueued, mut ledger) = insert_within(conn, &job, now, &mut Turn::Alone)?;
         ledger.flush(conn, micros(now))?;
         Ok(enqueued)
     })

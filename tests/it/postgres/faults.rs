@@ -142,7 +142,7 @@ async fn killed_connections_are_made_anew_and_nobody_notices() {
         let id = store.job_enqueue(analysis()).await.unwrap().job.id;
         assert!(store.job_get(id).await.unwrap().is_some());
         // A lane and a reader that were not killed when they were used.
-        let run = claim(&store).await.remove(0);
+        let run = claim(&store, 10).await.remove(0);
         place.execute(TERMINATE);
         let page = store.job_list(JobFilter::default(), None, 9).await;
         assert_eq!(page.unwrap().len(), round);
@@ -154,11 +154,11 @@ async fn killed_connections_are_made_anew_and_nobody_notices() {
     place.remove();
 }
 
-async fn claim(store: &Store) -> Vec<(i64, lockstep::model::LeaseToken)> {
+pub(super) async fn claim(store: &Store, limit: usize) -> Vec<(i64, lockstep::model::LeaseToken)> {
     let claim = Claim {
         queues: &["default"],
         worker: "here",
-        limit: 10,
+        limit,
         lease: Duration::from_mins(1),
         reads: None,
     };
@@ -285,7 +285,7 @@ async fn a_deadlock_is_none_of_the_callers_business() {
         };
         store.job_enqueue(tagged).await.unwrap();
     }
-    let runs = claim(&store).await;
+    let runs = claim(&store, 10).await;
     assert_eq!(runs.len(), 2);
     let other = client(&place.url()).await;
     // It is patient: it is not the one that looks for deadlocks.

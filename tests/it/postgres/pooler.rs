@@ -7,20 +7,19 @@ use std::{
     os::unix::fs::MetadataExt,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use futures::future::join_all;
 use lockstep::{
-    model::{LeaseToken, NewJob, OnConflict, Settled, Settlement, UniqueClaim, UniqueScope},
+    model::{OnConflict, Settled, Settlement},
     processors::user_created::job_for,
-    store::{Claim, Store, StoreError},
+    store::StoreError,
 };
 use tokio::net::TcpStream;
 
-use super::conventions::open;
+use super::{conventions::open, faults::claim};
 use crate::support::{
-    database::{ada, analysis},
+    database::{ada, analysis, unique},
     place::{Place, server},
     process::until,
 };
@@ -99,30 +98,6 @@ impl Drop for Pooler {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn unique(on_conflict: OnConflict) -> NewJob {
-    NewJob {
-        unique: Some(UniqueClaim {
-            key: "ada".to_owned(),
-            scope: UniqueScope::UntilFinished,
-            period: None,
-            on_conflict,
-        }),
-        ..analysis()
-    }
-}
-
-async fn claim(store: &Store, limit: usize) -> Vec<(i64, LeaseToken)> {
-    let claim = Claim {
-        queues: &["default"],
-        worker: "here",
-        limit,
-        lease: Duration::from_mins(1),
-        reads: None,
-    };
-    let claimed = store.job_claim(claim).await.unwrap().jobs;
-    claimed.into_iter().map(|job| (job.id, job.lease)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

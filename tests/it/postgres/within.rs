@@ -3,16 +3,13 @@
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
 use lockstep::{
     clock::{Clock, SystemClock},
-    model::{
-        EnqueueOutcome, Enqueued, EventFilter, EventsFrom, JobStatus, NewJob, OnConflict,
-        UniqueClaim, UniqueScope,
-    },
+    model::{EnqueueOutcome, Enqueued, EventFilter, EventsFrom, JobStatus, NewJob, OnConflict},
     store::{Store, StoreError, enqueue_in_postgres},
 };
 
 use super::conventions::open;
 use crate::support::{
-    database::analysis,
+    database::{analysis, unique},
     place::{Place, client},
 };
 
@@ -57,18 +54,6 @@ impl Program {
         drop(self.conn);
         self.store.close().await;
         self.place.remove();
-    }
-}
-
-fn unique(on_conflict: OnConflict) -> NewJob {
-    NewJob {
-        unique: Some(UniqueClaim {
-            key: "ada".to_owned(),
-            scope: UniqueScope::UntilFinished,
-            period: None,
-            on_conflict,
-        }),
-        ..analysis()
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use lockstep::{
     clock::Clock,
-    model::{EnqueueOutcome, JobFilter, NewJob, OnConflict, UniqueClaim, UniqueScope},
+    model::{EnqueueOutcome, JobFilter, NewJob, OnConflict},
     store::{StoreError, enqueue_in},
 };
 
-use crate::support::database::{Database, analysis};
+use crate::support::database::{Database, analysis, unique};
 
 /// A program with a table of its own in the file.
 fn connect(db: &Database) -> SqliteConnection {
@@ -17,18 +17,6 @@ fn connect(db: &Database) -> SqliteConnection {
     conn.batch_execute("PRAGMA busy_timeout = 5000; CREATE TABLE pictures (file TEXT)")
         .unwrap();
     conn
-}
-
-fn unique(on_conflict: OnConflict) -> NewJob {
-    NewJob {
-        unique: Some(UniqueClaim {
-            key: "ada".to_owned(),
-            scope: UniqueScope::UntilFinished,
-            period: None,
-            on_conflict,
-        }),
-        ..analysis()
-    }
 }
 
 fn picture(conn: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use lockstep::{
     clock::{Clock, ManualClock},
-    model::{JobPolicy, NewJob, NewUser},
+    model::{JobPolicy, NewJob, NewUser, OnConflict, UniqueClaim, UniqueScope},
     queue::{self, EnqueueOptions},
     store::{Store, StoreConfig},
 };
@@ -172,6 +172,19 @@ pub(crate) fn analysis_with(options: EnqueueOptions) -> NewJob {
         options,
     )
     .unwrap()
+}
+
+/// One that has a key until it has ended.
+pub(crate) fn unique(on_conflict: OnConflict) -> NewJob {
+    NewJob {
+        unique: Some(UniqueClaim {
+            key: "ada".to_owned(),
+            scope: UniqueScope::UntilFinished,
+            period: None,
+            on_conflict,
+        }),
+        ..analysis()
+    }
 }
 
 pub(crate) fn policy(job_type: &str) -> &'static JobPolicy {
