@@ -3,6 +3,8 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+
 use super::reply::Failure;
 use crate::{
     contract::{types::ErrorCode, wire::WireError},
@@ -55,7 +57,7 @@ impl From<StoreError> for Failure {
                 Self::new(409, ErrorCode::DuplicateJob, message)
             }
             StoreError::QueueFull { .. } => {
-                Self::new(429, ErrorCode::QueueFull, error.to_string()).header("retry-after", "5")
+                Self::new(429, ErrorCode::QueueFull, error.to_string()).header(RETRY_AFTER, "5")
             }
             StoreError::Refused { field, message } => {
                 invalid(vec![Fault::new(format!("/body/{field}"), message.clone())])
@@ -77,7 +79,7 @@ impl From<StoreError> for Failure {
                 ErrorCode::Unavailable,
                 "the database is unavailable: try again",
             )
-            .header("retry-after", "1")
+            .header(RETRY_AFTER, "1")
             .because(chain(&error)),
             StoreError::Unusable { .. } | StoreError::Internal(_) => {
                 Self::new(500, ErrorCode::Internal, INTERNAL).because(chain(&error))
@@ -108,7 +110,7 @@ pub(super) fn item_of(list: &str, index: usize, reason: &StoreError) -> Failure 
         }
         StoreError::QueueFull { .. } => {
             let message = format!("item {index}: {reason}");
-            Failure::new(429, ErrorCode::QueueFull, message).header("retry-after", "5")
+            Failure::new(429, ErrorCode::QueueFull, message).header(RETRY_AFTER, "5")
         }
         reason => Failure::new(500, ErrorCode::Internal, INTERNAL).because(chain(reason)),
     }
@@ -135,7 +137,7 @@ pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
 }
 
 pub(super) fn unauthorized(message: &str) -> Failure {
-    Failure::new(401, ErrorCode::Unauthorized, message).header("www-authenticate", "Bearer")
+    Failure::new(401, ErrorCode::Unauthorized, message).header(WWW_AUTHENTICATE, "Bearer")
 }
 
 /// `limit` in bytes.
@@ -153,12 +155,12 @@ pub(super) fn encoded() -> Failure {
 pub(super) fn too_often(wait: Duration) -> Failure {
     let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
     let message = "too many requests: come back later";
-    Failure::new(429, ErrorCode::RateLimited, message).header("retry-after", seconds)
+    Failure::new(429, ErrorCode::RateLimited, message).header(RETRY_AFTER, seconds)
 }
 
 pub(super) fn in_progress() -> Failure {
     let message = "a request with this Idempotency-Key is being done: try again";
-    Failure::new(409, ErrorCode::RequestInProgress, message).header("retry-after", "1")
+    Failure::new(409, ErrorCode::RequestInProgress, message).header(RETRY_AFTER, "1")
 }
 
 /// A stored answer cannot be read.
@@ -172,7 +174,7 @@ pub(super) fn panicked(text: &str) -> Failure {
 }
 
 pub(super) fn stopping() -> Failure {
-    Failure::new(503, ErrorCode::Unavailable, "the server is stopping").header("retry-after", "5")
+    Failure::new(503, ErrorCode::Unavailable, "the server is stopping").header(RETRY_AFTER, "5")
 }
 
 /// The health operation has a body of its own.
@@ -182,7 +184,7 @@ pub(super) fn unhealthy(what: &'static str, error: &StoreError) -> Failure {
         body: Some(Box::new(body)),
         ..Failure::new(503, ErrorCode::Unavailable, what)
     }
-    .header("retry-after", "1")
+    .header(RETRY_AFTER, "1")
     .because(chain(error))
 }
 

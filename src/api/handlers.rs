@@ -15,8 +15,11 @@ macro_rules! handlers {
     ($($operation:ident($marker:ident) -> $ok:ident = $module:ident;)*) => {
         impl Api for ApiContext {
             $(
-                async fn $operation(&self, input: Input<op::$marker>) -> Result<op::$ok, Failure> {
-                    $module::$operation(self, input).await
+                fn $operation(
+                    &self,
+                    input: Input<op::$marker>,
+                ) -> impl Future<Output = Result<op::$ok, Failure>> + Send {
+                    $module::$operation(self, input)
                 }
             )*
         }

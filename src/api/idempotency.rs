@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -21,6 +21,9 @@ use crate::{
     contract::wire::WireError,
     store::{Done, Once, StoreError, StoredAnswer},
 };
+
+/// Marks an answer that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The name of the header.
 const HEADER: &str = "idempotency-key";
@@ -125,8 +128,9 @@ fn replay(answer: StoredAnswer) -> Result<Reply, Failure> {
     let reply = answer
         .headers
         .iter()
+        .filter_map(|(name, value)| Some((name.parse().ok()?, value)))
         .fold(reply, |reply, (name, value)| reply.header(name, value));
-    Ok(reply.header("Idempotency-Replayed", "true"))
+    Ok(reply.header(REPLAYED, "true"))
 }
 
 #[cfg(test)]

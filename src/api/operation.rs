@@ -1,7 +1,7 @@
 //! Owns running one operation: its types, its handler's outcome, contained panics, log line and metrics.
 //! Must not know: any concrete operation.
 
-use std::{fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
 
 use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
@@ -74,7 +74,11 @@ where
     let context = request.context();
     let Received { input, began } = received;
     let outcome = match input {
-        Ok(input) => contained(&context.metrics, handler(Arc::clone(context), input)).await,
+        // In a box: what is around a handler is moved some times before it runs, with all that it holds.
+        Ok(input) => {
+            let handler = Box::pin(handler(Arc::clone(context), input));
+            contained(&context.metrics, handler).await
+        }
         Err(failure) => Err(failure),
     };
     let reply = match outcome {
@@ -119,17 +123,19 @@ fn failed<O: Operation>(
 }
 
 /// A panic is a failure like any other: Dropshot by itself would hang up without an answer.
-pub(super) async fn contained<T>(
+pub(super) fn contained<T>(
     metrics: &Metrics,
     run: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let outcome = AssertUnwindSafe(run).catch_unwind().await;
-    outcome.unwrap_or_else(|panic| {
+) -> impl Future<Output = Result<T, Failure>> {
+    let told = |panic: Box<dyn Any + Send>| {
         metrics.panicked("api");
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         Err(panicked(text.unwrap_or("without a word")))
-    })
+    };
+    AssertUnwindSafe(run)
+        .catch_unwind()
+        .map(move |outcome| outcome.unwrap_or_else(told))
 }
 
 /// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own

@@ -2,16 +2,24 @@
 //! Must not know: which operation it was, or status codes of the domain's errors (error.rs).
 
 use dropshot::Body;
-use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+};
 use serde::Serialize;
 
 use crate::{contract::types::ErrorCode, model::Fault, store::StoredAnswer};
+
+/// Room for those of every answer, the operation's own and Dropshot's: a map that grows is built anew.
+const HEADERS: usize = 8;
 
 /// An answer on its way out.
 #[derive(Debug)]
 pub(crate) struct Reply {
     status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
     body: Option<Vec<u8>>,
 }
 
@@ -52,15 +60,15 @@ impl Reply {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
-            headers: Vec::new(),
+            headers: HeaderMap::with_capacity(HEADERS),
             body: None,
         }
     }
 
-    /// A header that cannot be written is left out: no value of ours has control characters.
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value)) {
-            self.headers.push((name, value));
+    /// A value that cannot be written is left out: none of ours has control characters.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.append(name, value);
         }
         self
     }
@@ -70,21 +78,22 @@ impl Reply {
     }
 
     pub(super) fn into_response(self) -> http::Response<Body> {
-        let json = self.body.is_some();
-        let mut response = http::Response::new(self.body.map_or_else(Body::empty, Body::from));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.extend(self.headers);
-        headers.insert(
-            "x-content-type-options",
-            HeaderValue::from_static("nosniff"),
-        );
-        headers.insert("cache-control", HeaderValue::from_static("no-store"));
-        headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
-        headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-        if json {
+        let mut headers = self.headers;
+        let always = [
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (CACHE_CONTROL, "no-store"),
+            (X_FRAME_OPTIONS, "DENY"),
+            (REFERRER_POLICY, "no-referrer"),
+        ];
+        for (name, value) in always {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        let mut response = http::Response::new(self.body.map_or_else(Body::empty, Body::from));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
         response
     }
 }
@@ -96,7 +105,7 @@ pub(crate) struct Failure {
     pub(super) code: ErrorCode,
     pub(super) message: String,
     pub(super) faults: Vec<Fault>,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(HeaderName, String)>,
     /// A body of the operation's own in place of the usual shape.
     pub(super) body: Option<Box<serde_json::Value>>,
     /// For the log, never for the caller.
@@ -117,7 +126,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -133,8 +142,8 @@ impl Failure {
             None => Reply::json(self.status, &self.shape(request_id)),
         };
         self.headers
-            .iter()
-            .fold(reply, |reply, (name, value)| reply.header(name, value))
+            .into_iter()
+            .fold(reply, |reply, (name, value)| reply.header(name, &value))
     }
 
     /// The contract's `Error`. Written by hand: its generated type would refuse an over-long message instead of

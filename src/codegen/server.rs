@@ -224,7 +224,7 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
             .keys()
             .map(|header| format_ident!("{}", names::field_name(header)))
             .collect();
-        let headers = response.headers.keys();
+        let headers = response.headers.keys().map(|name| name.to_lowercase());
         let written = if body.is_some() {
             quote! { Reply::json(#status, body) }
         } else {
@@ -234,7 +234,7 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
         quote! {
             #[doc = #doc]
             pub(crate) fn #name(#body #(#arguments: &str),*) -> Self {
-                Self(#written #(.header(#headers, #arguments))*)
+                Self(#written #(.header(const { http::HeaderName::from_static(#headers) }, #arguments))*)
             }
         }
     });

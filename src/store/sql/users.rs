@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use diesel::{
     AsChangeset, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, QueryableByName,
     RunQueryDsl, Selectable, SelectableHelper,
+    dsl::{AsSelect, SqlTypeOf},
     sql_types::{BigInt, Text},
 };
 use slog::{Logger, error};
@@ -14,7 +15,7 @@ use super::{
     At, Backend, Engine, dialect,
     enqueue::insert,
     idempotency::once,
-    statement::statement,
+    statement::{ById, Point, statement},
     time::{at, micros, moment},
     tx::{Lane, Tx},
 };
@@ -36,6 +37,15 @@ struct UserRow {
     version: i64,
     created_at: i64,
     updated_at: i64,
+}
+
+/// In the order of [`UserRow`].
+struct UserById;
+
+impl Point for UserById {
+    const TEXT: &'static str = "SELECT id, email, age, name, bio, is_active, additional_data, version, created_at, \
+        updated_at FROM users WHERE id = ";
+    type Columns = SqlTypeOf<AsSelect<UserRow, Backend>>;
 }
 
 impl From<UserRow> for User {
@@ -100,10 +110,7 @@ impl Engine {
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
         self.look_up(move |conn| {
-            let row = users::table
-                .find(id)
-                .select(UserRow::as_select())
-                .get_result(conn);
+            let row = ById::<UserById>::new(id).get_result::<UserRow>(conn);
             Ok(row.optional()?.map(User::from))
         })
         .await
