@@ -8,13 +8,19 @@ use futures::StreamExt;
 use rand::Rng;
 use slog::{Logger, debug, warn};
 use tokio::{
-    sync::Notify,
     task::JoinHandle,
     time::{Instant, sleep, timeout_at},
 };
 use tokio_postgres::AsyncMessage;
 
-use super::{Postgres, clock::ServerClock, connect::connect, settings::Settings, wrapper::Conn};
+use super::{
+    Postgres,
+    clock::ServerClock,
+    connect::connect,
+    hints::{CHANNEL, Hints},
+    settings::Settings,
+    wrapper::Conn,
+};
 use crate::store::{
     StoreError,
     readers::Readers,
@@ -25,13 +31,10 @@ use crate::store::{
 const IDLE: Duration = Duration::from_secs(1);
 /// The same while somebody waits for what becomes of jobs: no hint tells of those that end.
 const WATCHED: Duration = Duration::from_millis(50);
-/// Between two hints to others: what comes meanwhile goes with the next.
-const SETTLING: Duration = Duration::from_millis(2);
 /// Between two looks at the server's clock.
 const CLOCK: Duration = Duration::from_secs(30);
 /// Between two tries to connect, at random: not everybody at once.
 const PAUSES: Range<Duration> = Duration::from_millis(200)..Duration::from_millis(600);
-pub(super) const CHANNEL: &str = "lockstep";
 
 /// Aborts its tasks when it is dropped.
 pub(super) struct Background {
@@ -50,7 +53,7 @@ impl Background {
     pub(super) fn start(
         settings: &Arc<Settings>,
         wake: &Wake,
-        hints: Arc<Notify>,
+        hints: Arc<Hints>,
         clock: Arc<ServerClock>,
         readers: Readers<Conn>,
         log: &Logger,
@@ -106,7 +109,7 @@ async fn reckon(clock: Arc<ServerClock>, readers: Readers<Conn>, log: Logger) {
 }
 
 /// One connection for hints both ways. Behind a pooler there are none: sessions are not our own.
-async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logger) {
+async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Hints>, log: Logger) {
     if !settings.statement_cache {
         return;
     }
@@ -128,7 +131,7 @@ async fn talk(settings: Arc<Settings>, wake: Wake, hints: Arc<Notify>, log: Logg
 
 enum Never {}
 
-async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Never, StoreError> {
+async fn session(settings: &Settings, wake: &Wake, hints: &Hints) -> Result<Never, StoreError> {
     let (client, mut driver) = connect(settings).await?;
     let lost = |error: tokio_postgres::Error| StoreError::Unavailable {
         reason: crate::store::error::LOST,
@@ -140,17 +143,11 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
         .drive(client.batch_execute(&listen))
         .await
         .map_err(lost)?;
-    let me = driver
-        .drive(client.query_one("SELECT pg_backend_pid()", &[]))
-        .await
-        .and_then(|row| row.try_get::<_, i32>(0))
-        .map_err(lost)?;
     // Those that were sent before are missed.
     wake.hint();
     let hear = |message| match message {
         Some(Ok(AsyncMessage::Notification(from))) => {
-            // This process knows already what it tells others.
-            if from.process_id() != me {
+            if !hints.is_own(from.payload()) {
                 wake.hint();
             }
             Ok(())
@@ -159,17 +156,15 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
         Some(Err(error)) => Err(lost(error)),
         None => Err(StoreError::unavailable(crate::store::error::LOST)),
     };
-    let tell = format!("NOTIFY {CHANNEL}");
-    let mut next = Instant::now();
     loop {
         tokio::select! {
             message = driver.next() => hear(message)?,
-            () = hints.notified() => {
+            due = hints.due() => {
                 // What arrives meanwhile is heard, too.
-                while let Ok(message) = timeout_at(next, driver.next()).await {
+                while let Ok(message) = timeout_at(due.into(), driver.next()).await {
                     hear(message)?;
                 }
-                let mut telling = pin!(client.batch_execute(&tell));
+                let mut telling = pin!(client.batch_execute(hints.tell()));
                 loop {
                     tokio::select! {
                         biased;
@@ -177,7 +172,6 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Notify) -> Result<Nev
                         message = driver.next() => hear(message)?,
                     }
                 }
-                next = Instant::now() + SETTLING;
             }
         }
     }

@@ -14,10 +14,15 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub(in crate::store) use super::rows::{
     add_attempts, complete, end_runs, insert_jobs, insert_users,
 };
-use super::sql::{
-    filter::Condition,
-    ledger::Sum,
-    statement::{Statement, statement},
+use super::{
+    fate::Mark,
+    sql::{
+        claim::{Claimed, Columns as Claims},
+        filter::Condition,
+        ledger::{Entry, Sum},
+        statement::{Statement, statement},
+        tx::Tx,
+    },
 };
 use crate::store::{
     StoreError,
@@ -169,18 +174,34 @@ pub(in crate::store) const CLAIM: &str = concat!(
     super::sql::ties::ties!()
 );
 
-pub(in crate::store) fn claim(
-    (now, lease_until): (i64, i64),
-    worker: &str,
-    queue: &str,
-    limit: i64,
-) -> Statement {
-    statement(CLAIM)
-        .at(now)
-        .at(lease_until)
-        .text(worker)
-        .text(queue)
-        .int(limit)
+/// Behind the columns of a statement that writes: the number of its transaction.
+pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";
+
+/// Runs a claim.
+pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Vec<Claimed>> {
+    let numbered = claim.ending(NUMBER).placed::<(Claims, BigInt)>();
+    let rows: Vec<(Claimed, i64)> = numbered.load(tx.conn)?;
+    let number = rows.first().map(|(_, number)| *number);
+    tx.ledger.number = tx.ledger.number.or(number);
+    Ok(rows.into_iter().map(|(row, _)| row).collect())
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const ANY_HELD: &str = "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' \
+     AND held_by IS NOT NULL) AS held, EXISTS (SELECT 1 FROM controls) AS ordered";
+
+#[derive(QueryableByName)]
+struct InTheWay {
+    #[diesel(sql_type = Bool)]
+    held: bool,
+    #[diesel(sql_type = Bool)]
+    ordered: bool,
+}
+
+/// Whether anybody waits at any gate, and whether there may be orders: most databases have none, and are asked once.
+pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<(bool, bool)> {
+    let InTheWay { held, ordered } = statement(ANY_HELD).get_result(conn)?;
+    Ok((held, ordered))
 }
 
 /// For the test that asks for its plan.
@@ -218,38 +239,33 @@ pub(in crate::store) fn heartbeat(
 }
 
 /// What is to be known of a commit's event row.
-pub(in crate::store) type Noted = super::fate::Mark;
+pub(in crate::store) type Noted = Mark;
 
 /// What a commit did: the event row, and the sums, in one statement.
+pub(super) const NOTE: &str = "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
+     SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
+     AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
+     DO UPDATE SET count = job_counts.count + excluded.count) \
+     INSERT INTO job_events (id, at, transitions, token) VALUES (pg_current_xact_id()::text::bigint, ?, ?, ?) \
+     RETURNING id AS number, token";
+
 pub(in crate::store) fn note(
     conn: &mut Conn,
     at: i64,
-    event: String,
-    sums: &[Sum<'_>],
-) -> QueryResult<Noted> {
-    statement(
-        "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
-         SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
-         AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
-         DO UPDATE SET count = job_counts.count + excluded.count) \
-         INSERT INTO job_events (id, at, transitions) VALUES (pg_current_xact_id()::text::bigint, ?, ?) \
-         RETURNING id AS number, token",
-    )
-    .many(Many::Texts(
-        sums.iter().map(|sum| sum.queue.to_owned()).collect(),
-    ))
-    .many(Many::Texts(
-        sums.iter().map(|sum| sum.job_type.to_owned()).collect(),
-    ))
-    .many(Many::Texts(
-        sums.iter()
-            .map(|sum| sum.status.as_str().to_owned())
-            .collect(),
-    ))
-    .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
-    .at(at)
-    .raw_json(Some(event))
-    .get_result(conn)
+    Entry { event, sums }: Entry<'_>,
+) -> QueryResult<Mark> {
+    let texts = |of: for<'a> fn(&Sum<'a>) -> &'a str| {
+        Many::Texts(sums.iter().map(|sum| of(sum).to_owned()).collect())
+    };
+    statement(NOTE)
+        .many(texts(|sum| sum.queue))
+        .many(texts(|sum| sum.job_type))
+        .many(texts(|sum| sum.status.as_str()))
+        .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
+        .at(at)
+        .raw_json(Some(event))
+        .int(rand::random::<i64>())
+        .get_result(conn)
 }
 
 /// The ends of the event log: the oldest commit that is kept, the newest that there can be, and up to which one they are

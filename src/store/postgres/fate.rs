@@ -28,6 +28,20 @@ pub(in crate::store) struct Mark {
     token: i64,
 }
 
+impl Mark {
+    /// Of a transaction whose number is known.
+    pub(super) fn new(number: i64) -> Self {
+        Self {
+            number,
+            token: rand::random(),
+        }
+    }
+
+    pub(super) fn token(self) -> i64 {
+        self.token
+    }
+}
+
 #[derive(QueryableByName)]
 struct Status {
     #[diesel(sql_type = Nullable<Text>)]

@@ -8,7 +8,9 @@ mod clock;
 mod connect;
 mod dialect;
 mod doctor;
+mod ending;
 mod fate;
+mod hints;
 mod leaders;
 pub(super) mod limit;
 mod miss;
@@ -40,7 +42,7 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use slog::{Logger, o};
-use tokio::{sync::Notify, task};
+use tokio::task;
 
 pub(super) use self::connect::{Driver, connect};
 pub(super) use self::open::{migrate_down, migrate_up, migrations};
@@ -50,6 +52,7 @@ use self::{
     background::Background,
     clock::ServerClock,
     dialect::{Backend, Conn},
+    hints::Hints,
     sql::{
         runs::Runs,
         tx::{Lane, Tx},
@@ -104,10 +107,10 @@ impl Postgres {
             blocking(move || open::prepare(&settings, &clock, &log))
         };
         prepared.await?;
-        let hints = Arc::new(Notify::new());
+        let hints = Arc::new(Hints::new());
         let wake = {
             let hints = Arc::clone(&hints);
-            Wake::telling(move || hints.notify_one(), &log)
+            Wake::telling(move || hints.soon(), &log)
         };
         let readers = {
             let settings = Arc::clone(&settings);
@@ -117,6 +120,7 @@ impl Postgres {
             settings: Arc::clone(&settings),
             clock: Arc::clone(&clock),
             wake: wake.clone(),
+            hints: Arc::clone(&hints),
             log: log.clone(),
         };
         let (writers, threads) = writer::start(&common)?;

@@ -109,7 +109,7 @@ const HOT: [(&str, &str, &str); 37] = [
         "job_queue_expiring",
     ),
     (maintenance::NEXT_EXPIRY, "", "job_queue_expiring"),
-    (held::ANY_HELD, "", "job_queue_held"),
+    (dialect::ANY_HELD, "", "job_queue_held"),
     (held::NEXT_GATE, "text, text", "job_queue_held"),
     (held::LET_THROUGH, "text, bigint", "job_queue_held"),
     (held::LET_THROUGH, "text, bigint", "job_queue_pkey"),

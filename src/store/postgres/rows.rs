@@ -1,10 +1,10 @@
 //! Owns the statements that write many rows at once: each column is an array.
 //! Must not know: why they are run.
 
-use diesel::RunQueryDsl;
+use diesel::{QueryableByName, RunQueryDsl, sql_types::BigInt};
 
 use super::{
-    dialect::{Conn, Id, Many, text},
+    dialect::{Many, NUMBER, text},
     sql::{
         runs::Completed,
         settle::{AttemptRow, EndRow},
@@ -14,6 +14,15 @@ use super::{
     },
 };
 use crate::{model::NewUser, store::StoreError};
+
+/// A row's number, or a number of rows, with that of the transaction.
+#[derive(QueryableByName)]
+struct Numbered {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
 
 /// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
 /// stored, where the depth of a queue is limited.
@@ -38,6 +47,7 @@ pub(in crate::store) fn insert_jobs(
          rank, max_retries, timeout_ms, fingerprint, scheduled_at, created_at, place) \
          WHERE NOT EXISTS (SELECT 1 FROM controls WHERE max_depth IS NOT NULL) ORDER BY place RETURNING id",
     )
+    .ending(NUMBER)
     .many(texts(|row| row.job.job_type.as_ref()))
     .many(texts(|row| row.job.queue.as_ref()))
     .many(Many::Documents(
@@ -51,10 +61,11 @@ pub(in crate::store) fn insert_jobs(
     .many(texts(|row| row.job.schema_fingerprint.as_ref()))
     .many(moments(|row| row.scheduled_at))
     .many(moments(|row| row.created_at));
-    let mut inserted: Vec<Id> = many.load(tx.conn)?;
-    if inserted.is_empty() {
+    let mut inserted: Vec<Numbered> = many.load(tx.conn)?;
+    let Some(first) = inserted.first() else {
         return Ok(None);
-    }
+    };
+    tx.ledger.number = Some(first.number);
     inserted.sort_unstable_by_key(|row| row.id);
     Ok(Some(inserted.into_iter().map(|row| row.id).collect()))
 }
@@ -107,15 +118,15 @@ pub(in crate::store) const COMPLETE: &str = "WITH completed AS (UPDATE job_queue
      RETURNING job_queue.id, ended.number, ended.worker, ended.started_at, job_queue.completed_at), \
      history AS (INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome) \
      SELECT id, number, worker, started_at, completed_at, 'completed' FROM completed) \
-     SELECT count(*) AS id FROM completed";
+     SELECT count(*) AS id, pg_current_xact_id()::text::bigint AS number FROM completed";
 
 /// Completes runs that are as they are known, and writes their history rows. Answers how many were.
 pub(in crate::store) fn complete(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     now: i64,
     runs: &[Completed],
 ) -> Result<usize, StoreError> {
-    let completed: Id = statement(COMPLETE)
+    let completed: Numbered = statement(COMPLETE)
         .at(now)
         .many(Many::Ids(runs.iter().map(|one| one.id).collect()))
         .many(Many::Ids(runs.iter().map(|one| one.run.token).collect()))
@@ -131,7 +142,8 @@ pub(in crate::store) fn complete(
         .many(Many::Moments(
             runs.iter().map(|one| Some(one.run.started_at)).collect(),
         ))
-        .get_result(conn)?;
+        .get_result(tx.conn)?;
+    tx.ledger.number = Some(completed.number);
     Ok(usize::try_from(completed.id).unwrap_or_default())
 }
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
-    background::CHANNEL,
     dialect::Conn,
+    hints::CHANNEL,
     sql::{enqueue::insert_within, statement::statement, tx::Turn},
     wrapper,
 };

@@ -18,7 +18,9 @@ use slog::{Logger, error, warn};
 
 use super::{
     clock::ServerClock,
+    ending::{end, prepare},
     fate,
+    hints::Hints,
     miss::{Miss, is, missed, no_connection, refused},
     settings::Settings,
     sql::{
@@ -72,6 +74,7 @@ pub(super) struct Common {
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Arc<ServerClock>,
     pub(super) wake: Wake,
+    pub(super) hints: Arc<Hints>,
     pub(super) log: Logger,
 }
 
@@ -241,7 +244,13 @@ impl Committer {
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => reopen(&self.common.settings)?,
+            None => {
+                let mut conn = reopen(&self.common.settings)?;
+                if self.common.settings.statement_cache {
+                    conn.batch_execute(&prepare())?;
+                }
+                conn
+            }
         };
         Ok(self.conn.insert(conn))
     }
@@ -266,15 +275,17 @@ impl Committer {
         self.work(batch, way, now, wake)?;
         *moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-        let mark = match self.ledger.flush(conn, micros(now)).map_err(missed)? {
-            Some(mark) => Some(mark),
-            None => fate::quiet(conn).map_err(missed)?,
-        };
-        conn.batch_execute("COMMIT")
-            .map_err(|error| match missed(error) {
-                Miss::Lost(error) => Miss::Unknown(error, mark),
-                refused => refused,
-            })
+        let prepared = self.common.settings.statement_cache;
+        // Alone, nobody waits behind it for the one lock of all notifications.
+        let hint = (*wake && batch.len() == 1)
+            .then(|| self.common.hints.to_go_along())
+            .flatten();
+        if end(conn, &mut self.ledger, micros(now), prepared, hint)? {
+            // Others know.
+            *wake = false;
+            self.common.wake.hint();
+        }
+        Ok(())
     }
 
     /// Runs the units in the transaction that has begun.

@@ -16,6 +16,7 @@ use super::{
     gates::Gates,
     held,
     runs::Run,
+    statement::statement,
     ties::{self, Ties},
     time::{micros, moment, span},
     tx::{Lane, Tx},
@@ -27,7 +28,7 @@ use crate::{
 
 /// In the order of the statement's columns.
 #[derive(Queryable)]
-struct Claimed {
+pub(in crate::store) struct Claimed {
     id: i64,
     job_type: String,
     payload: String,
@@ -46,7 +47,7 @@ struct Claimed {
     ties: Ties,
 }
 
-type Columns = (
+pub(in crate::store) type Columns = (
     BigInt,
     Text,
     Document,
@@ -119,8 +120,9 @@ struct Taken {
 }
 
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
+    let any_held = held::any_held(tx)?;
     let mut gates = Gates::of(tx, order.policies)?;
-    if held::any_held(tx)? {
+    if any_held {
         tx.alone()?;
         open(tx, gates.as_mut(), order)?;
     }
@@ -191,10 +193,13 @@ fn take(
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let now = micros(tx.now);
-    let lease = (now, now.saturating_add(span(order.lease)));
-    let mut rows: Vec<Claimed> = dialect::claim(lease, &order.worker, queue, limit)
-        .placed::<Columns>()
-        .load(tx.conn)?;
+    let claim = statement(dialect::CLAIM)
+        .at(now)
+        .at(now.saturating_add(span(order.lease)))
+        .text(order.worker.as_str())
+        .text(queue)
+        .int(limit);
+    let mut rows = dialect::claim(tx, claim)?;
     // RETURNING promises no order.
     rows.sort_unstable_by_key(|row| (row.rank, row.id));
     Ok(rows)

@@ -34,6 +34,11 @@ impl Controls {
         Ok(())
     }
 
+    /// The database has told that there are none.
+    pub(in crate::store) fn are_none(&mut self) {
+        self.known = Some(Arc::default());
+    }
+
     /// After a change of the orders, or the loss of one.
     pub(in crate::store) fn forget(&mut self) {
         self.known = None;

@@ -3,14 +3,11 @@
 
 use diesel::{OptionalExtension, QueryableByName, RunQueryDsl, sql_types::Text};
 
-use super::{statement::statement, tx::Tx};
+use super::{dialect, statement::statement, tx::Tx};
 use crate::store::StoreError;
 
 /// Gates that one claim looks at, at most.
 pub(in crate::store) const GATES: i64 = 200;
-
-/// For the test that asks for its plan.
-pub(in crate::store) const ANY_HELD: &str = "SELECT held_by AS gate FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
 
 /// The first gate after another: so a claim finds the gates that somebody waits at, not everybody who waits.
 pub(in crate::store) const NEXT_GATE: &str = "SELECT held_by AS gate FROM job_queue WHERE status = 'pending' \
@@ -43,10 +40,14 @@ pub(in crate::store) fn schema_gate(job_type: &str, fingerprint: &str) -> String
     format!("schema:{job_type}:{fingerprint}")
 }
 
-/// Whether anybody waits at any gate.
+/// Whether anybody waits at any gate. A claim's first question: where it tells that there are no orders, these are not asked
+/// for.
 pub(in crate::store) fn any_held(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let one: Option<Gate> = statement(ANY_HELD).get_result(tx.conn).optional()?;
-    Ok(one.is_some())
+    let (held, ordered) = dialect::in_the_way(tx.conn)?;
+    if !ordered {
+        tx.controls.are_none();
+    }
+    Ok(held)
 }
 
 /// Whether anybody waits at this one.

@@ -14,6 +14,18 @@ pub(in crate::store) struct Ledger {
     /// Queue and job type, in the order of their first mention.
     kinds: Vec<(String, String)>,
     moves: Vec<Move>,
+    /// The transaction's own number, once a statement has told it.
+    #[allow(dead_code, reason = "SQLite's have none")]
+    pub(in crate::store) number: Option<i64>,
+}
+
+/// What one commit did.
+#[derive(Debug)]
+pub(in crate::store) struct Entry<'a> {
+    /// See [`Ledger::event`].
+    pub(in crate::store) event: String,
+    /// Always in the same order: two transactions must not wait for each other's rows.
+    pub(in crate::store) sums: Vec<Sum<'a>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,15 +107,21 @@ impl Ledger {
         })
     }
 
-    /// Writes the sums, one row per kind and state that changed, and the event; then starts over. `at` in microseconds.
-    /// `None`: nothing moved.
+    /// Writes what was noted, and starts over. `at` in microseconds. `None`: nothing moved.
     pub(in crate::store) fn flush(
         &mut self,
         conn: &mut Conn,
         at: i64,
     ) -> QueryResult<Option<dialect::Noted>> {
+        self.close()
+            .map(|entry| dialect::note(conn, at, entry))
+            .transpose()
+    }
+
+    /// What was noted, one sum per kind and state that changed; then starts over. `None`: nothing moved.
+    pub(in crate::store) fn close(&mut self) -> Option<Entry<'_>> {
         if self.moves.is_empty() {
-            return Ok(None);
+            return None;
         }
         let event = self.event();
         let mut sums = vec![[0_i64; JobStatus::ALL.len()]; self.kinds.len()];
@@ -116,7 +134,7 @@ impl Ledger {
             }
         }
         let kinds = self.kinds.iter().zip(&sums);
-        let mut rows: Vec<Sum<'_>> = kinds
+        let mut sums: Vec<Sum<'_>> = kinds
             .flat_map(|((queue, job_type), sums)| {
                 let changed = JobStatus::ALL.into_iter().zip(sums);
                 changed.map(move |(status, by)| Sum {
@@ -128,9 +146,8 @@ impl Ledger {
             })
             .filter(|sum| sum.by != 0)
             .collect();
-        // Always in the same order: two transactions must not wait for each other's rows.
-        rows.sort_unstable_by_key(|sum| (sum.queue, sum.job_type, sum.status.as_str()));
-        dialect::note(conn, at, event, &rows).map(Some)
+        sums.sort_unstable_by_key(|sum| (sum.queue, sum.job_type, sum.status.as_str()));
+        Some(Entry { event, sums })
     }
 
     /// `[[job, kind, from, to], …, [queue, job_type], …]`: states by their place in [`JobStatus::ALL`] (-1 is none), kinds

@@ -78,7 +78,7 @@ pub(in crate::store) fn complete(
     runs: &[Completed],
 ) -> Result<Vec<Settled>, StoreError> {
     let now = micros(tx.now);
-    let ended = dialect::complete(tx.conn, now, runs)?;
+    let ended = dialect::complete(tx, now, runs)?;
     if ended != runs.len() {
         return Err(StoreError::StaleLease);
     }

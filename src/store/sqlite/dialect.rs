@@ -3,7 +3,7 @@
 //! Must not know: why a statement is run.
 
 use diesel::{
-    QueryResult, QueryableByName, RunQueryDsl,
+    OptionalExtension, QueryResult, QueryableByName, RunQueryDsl,
     dsl::sql,
     query_builder::AstPass,
     sql_types::{BigInt, Bool, Text},
@@ -16,9 +16,11 @@ pub(in crate::store) use super::rows::{
     add_attempts, complete, end_runs, insert_jobs, insert_users,
 };
 use super::sql::{
+    claim::{Claimed, Columns as Claims},
     filter::Condition,
-    ledger::Sum,
+    ledger::Entry,
     statement::{Statement, statement},
+    tx::Tx,
 };
 use crate::store::StoreError;
 
@@ -159,18 +161,19 @@ pub(in crate::store) const CLAIM: &str = concat!(
     super::sql::ties::ties!()
 );
 
-pub(in crate::store) fn claim(
-    (now, lease_until): (i64, i64),
-    worker: &str,
-    queue: &str,
-    limit: i64,
-) -> Statement {
-    statement(CLAIM)
-        .at(now)
-        .at(lease_until)
-        .text(worker)
-        .text(queue)
-        .int(limit)
+/// Runs a claim.
+pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Vec<Claimed>> {
+    claim.placed::<Claims>().load(tx.conn)
+}
+
+/// For the test that asks for its plan.
+pub(in crate::store) const ANY_HELD: &str =
+    "SELECT 1 AS id FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
+
+/// Whether anybody waits at any gate, and whether there may be orders.
+pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<(bool, bool)> {
+    let one: Option<Id> = statement(ANY_HELD).get_result(conn).optional()?;
+    Ok((one.is_some(), true))
 }
 
 /// For the test that asks for its plan.
@@ -205,8 +208,7 @@ pub(in crate::store) type Noted = ();
 pub(in crate::store) fn note(
     conn: &mut Conn,
     at: i64,
-    event: String,
-    sums: &[Sum<'_>],
+    Entry { event, sums }: Entry<'_>,
 ) -> QueryResult<()> {
     statement("INSERT INTO job_events (at, transitions) VALUES (?, ?)")
         .at(at)

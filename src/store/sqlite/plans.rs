@@ -99,7 +99,7 @@ fn hot_statements_use_their_index() {
         ),
         (explain::AHEAD_AT_GATE, "INDEX job_queue_held (held_by=?"),
         (payloads::PAGE, "INTEGER PRIMARY KEY (rowid>?)"),
-        (held::ANY_HELD, "INDEX job_queue_held"),
+        (dialect::ANY_HELD, "INDEX job_queue_held"),
         (
             held::NEXT_GATE,
             "INDEX job_queue_held (held_by>? AND held_by<?)",

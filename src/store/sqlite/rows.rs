@@ -5,7 +5,7 @@
 use diesel::RunQueryDsl;
 
 use super::{
-    dialect::{Conn, Many, last_id},
+    dialect::{Many, last_id},
     sql::{
         runs::Completed,
         settle::{AttemptRow, EndRow},
@@ -92,7 +92,7 @@ pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'comp
 
 /// Completes runs that are as they are known, and writes their history rows if all were. Answers how many were.
 pub(in crate::store) fn complete(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     now: i64,
     runs: &[Completed],
 ) -> Result<usize, StoreError> {
@@ -103,7 +103,7 @@ pub(in crate::store) fn complete(
     let completed = statement(COMPLETE)
         .at(now)
         .many(Many::of(&rows)?)
-        .execute(conn)?;
+        .execute(tx.conn)?;
     if completed != runs.len() {
         return Ok(completed);
     }
@@ -124,7 +124,7 @@ pub(in crate::store) fn complete(
     )
     .at(now)
     .many(Many::of(&history)?)
-    .execute(conn)?;
+    .execute(tx.conn)?;
     Ok(completed)
 }
 

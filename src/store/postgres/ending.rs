@@ -1,0 +1,190 @@
+//! Owns how a transaction ends that has done its work: what it did is noted, and it is committed; in one message, where its
+//! number is known by then.
+//! Must not know: what the transaction wrote besides.
+
+use std::fmt::Write;
+
+use diesel::connection::SimpleConnection;
+
+use super::{
+    dialect::{self, Conn, NOTE},
+    fate::{self, Mark},
+    miss::{Miss, missed},
+    sql::ledger::{Entry, Ledger, Sum},
+};
+
+/// Prepares what notes a commit, for a connection that keeps its session.
+pub(super) fn prepare() -> String {
+    let mut prepare = String::from(
+        "PREPARE note (text[], text[], text[], bigint[], timestamptz, json, bigint) AS ",
+    );
+    for (place, part) in NOTE.split('?').enumerate() {
+        if place > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(prepare, "${place}");
+        }
+        prepare.push_str(part);
+    }
+    prepare
+}
+
+/// Ends a transaction. `prepared`: the connection has what [`prepare`] says. `last` goes along where that costs no message of
+/// its own, and is answered with true.
+///
+/// A commit that nobody answers is looked up by the transaction's number, so that this must be known before it is asked for:
+/// statements of the hot paths tell it with their rows.
+pub(super) fn end(
+    conn: &mut Conn,
+    ledger: &mut Ledger,
+    at: i64,
+    prepared: bool,
+    last: Option<&str>,
+) -> Result<bool, Miss> {
+    let number = ledger.number.take().filter(|_| prepared);
+    let Some(entry) = ledger.close() else {
+        let mark = fate::quiet(conn).map_err(missed)?;
+        return commit(conn, "COMMIT", mark).map(|()| false);
+    };
+    let Some(number) = number else {
+        let mark = dialect::note(conn, at, entry).map_err(missed)?;
+        return commit(conn, "COMMIT", Some(mark)).map(|()| false);
+    };
+    let mark = Mark::new(number);
+    let mut message = note(&entry, at, mark);
+    if let Some(last) = last {
+        message.push_str(last);
+        message.push(';');
+    }
+    message.push_str("COMMIT");
+    commit(conn, &message, Some(mark)).map(|()| last.is_some())
+}
+
+/// An error before the COMMIT keeps it from being run: the server stops there.
+fn commit(conn: &mut Conn, message: &str, mark: Option<Mark>) -> Result<(), Miss> {
+    conn.batch_execute(message)
+        .map_err(|error| match missed(error) {
+            Miss::Lost(error) => Miss::Unknown(error, mark),
+            refused => refused,
+        })
+}
+
+/// The same as [`dialect::note`], as text.
+fn note(Entry { event, sums }: &Entry<'_>, at: i64, mark: Mark) -> String {
+    let mut text = String::with_capacity(256 + event.len());
+    text.push_str("EXECUTE note(");
+    let columns: [fn(&Sum<'_>) -> String; 4] = [
+        |sum| quoted(sum.queue),
+        |sum| quoted(sum.job_type),
+        |sum| quoted(sum.status.as_str()),
+        |sum| sum.by.to_string(),
+    ];
+    for column in columns {
+        let values: Vec<String> = sums.iter().map(column).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "ARRAY[{}],", values.join(","));
+    }
+    // Exact: whole microseconds of this size are whole as floating point, too.
+    let _ = write!(
+        text,
+        "timestamptz 'epoch' + {at} * interval '1 microsecond',{},{});",
+        quoted(event),
+        mark.token()
+    );
+    text
+}
+
+/// As a literal, whatever `standard_conforming_strings` says.
+fn quoted(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        return format!("E'{}'", quoted.replace('\\', "\\\\"));
+    }
+    format!("'{quoted}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+    use proptest::prelude::*;
+
+    use super::{super::scratch::Scratch, *};
+    use crate::{model::JobStatus, store::postgres::sql::ledger::Ledger};
+
+    #[derive(QueryableByName)]
+    struct Kept {
+        #[diesel(sql_type = Text)]
+        kept: String,
+    }
+
+    fn kept(conn: &mut Conn, query: &str) -> String {
+        sql_query(query).get_result::<Kept>(conn).unwrap().kept
+    }
+
+    fn moved(ledger: &mut Ledger, queue: &str) {
+        let to = Some(JobStatus::Pending);
+        ledger.moved(7, (queue, "it's"), None, to);
+        ledger.moved(8, (queue, "it's"), None, to);
+    }
+
+    /// Both ways of noting leave the same rows.
+    #[test]
+    fn a_note_as_text_is_the_note() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        conn.batch_execute(&prepare()).unwrap();
+        let at = 1_764_321_234_567_891;
+        let mut rows = Vec::new();
+        for known in [false, true] {
+            let mut ledger = Ledger::default();
+            moved(&mut ledger, r"a\'b");
+            conn.batch_execute("BEGIN").unwrap();
+            if known {
+                let number = "SELECT pg_current_xact_id()::text AS kept";
+                ledger.number = Some(kept(conn, number).parse().unwrap());
+            }
+            let along = end(conn, &mut ledger, at, true, known.then_some("SELECT 1"));
+            assert!(matches!(along, Ok(it) if it == known));
+            rows.push(kept(
+                conn,
+                "SELECT (SELECT concat(at, transitions) FROM job_events) || (SELECT string_agg(concat(queue, job_type, \
+                 status, count), ',') FROM job_counts) AS kept",
+            ));
+            conn.batch_execute("TRUNCATE job_events, job_counts")
+                .unwrap();
+        }
+        assert!(rows[0].contains(":54.567891"), "{}", rows[0]);
+        assert_eq!(rows[0], rows[1]);
+    }
+
+    /// The mark that is made before the commit finds the row that it leaves.
+    #[test]
+    fn a_transaction_that_is_refused_at_its_end_leaves_nothing() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        conn.batch_execute(&prepare()).unwrap();
+        conn.batch_execute("BEGIN").unwrap();
+        let mut ledger = Ledger::default();
+        moved(&mut ledger, "q");
+        ledger.number = Some(1);
+        let refused = end(conn, &mut ledger, 0, true, Some("SELECT 1 / 0"));
+        assert!(matches!(refused, Err(Miss::Refused(_))));
+        conn.batch_execute("ROLLBACK").unwrap();
+        let events = kept(conn, "SELECT count(*)::text AS kept FROM job_events");
+        assert_eq!(events, "0");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// No text ends its literal.
+        #[test]
+        fn a_literal_is_its_text(text in r#"([a-z]|['\\"$;-]|\PC){0,20}"#) {
+            thread_local! {
+                static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::new(Scratch::new());
+            }
+            let read = SCRATCH.with_borrow_mut(|scratch| {
+                kept(&mut scratch.conn, &format!("SELECT {} AS kept", quoted(&text)))
+            });
+            prop_assert_eq!(read, text);
+        }
+    }
+}
