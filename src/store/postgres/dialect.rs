@@ -46,6 +46,9 @@ pub(in crate::store) fn exclusively<T>(
     })
 }
 
+/// From how many new rows on they are stored together: one alone, too, because it costs fewer messages.
+pub(in crate::store) const TOGETHER: usize = 1;
+
 /// One column of many rows.
 #[derive(Debug)]
 pub(in crate::store) enum Many {

@@ -28,17 +28,17 @@ pub(super) fn prepare() -> String {
     prepare
 }
 
-/// Ends a transaction. `prepared`: the connection has what [`prepare`] says. `last` goes along where that costs no message of
-/// its own, and is answered with true.
+/// Ends a transaction. `prepared`: the connection has what [`prepare`] says. What `last` gives goes along where that costs no
+/// message of its own: then the answer is true.
 ///
 /// A commit that nobody answers is looked up by the transaction's number, so that this must be known before it is asked for:
 /// statements of the hot paths tell it with their rows.
-pub(super) fn end(
+pub(super) fn end<'a>(
     conn: &mut Conn,
     ledger: &mut Ledger,
     at: i64,
     prepared: bool,
-    last: Option<&str>,
+    last: impl FnOnce() -> Option<&'a str>,
 ) -> Result<bool, Miss> {
     let number = ledger.number.take().filter(|_| prepared);
     let Some(entry) = ledger.close() else {
@@ -51,6 +51,7 @@ pub(super) fn end(
     };
     let mark = Mark::new(number);
     let mut message = note(&entry, at, mark);
+    let last = last();
     if let Some(last) = last {
         message.push_str(last);
         message.push(';');
@@ -142,7 +143,7 @@ mod tests {
                 let number = "SELECT pg_current_xact_id()::text AS kept";
                 ledger.number = Some(kept(conn, number).parse().unwrap());
             }
-            let along = end(conn, &mut ledger, at, true, known.then_some("SELECT 1"));
+            let along = end(conn, &mut ledger, at, true, || known.then_some("SELECT 1"));
             assert!(matches!(along, Ok(it) if it == known));
             rows.push(kept(
                 conn,
@@ -166,7 +167,7 @@ mod tests {
         let mut ledger = Ledger::default();
         moved(&mut ledger, "q");
         ledger.number = Some(1);
-        let refused = end(conn, &mut ledger, 0, true, Some("SELECT 1 / 0"));
+        let refused = end(conn, &mut ledger, 0, true, || Some("SELECT 1 / 0"));
         assert!(matches!(refused, Err(Miss::Refused(_))));
         conn.batch_execute("ROLLBACK").unwrap();
         let events = kept(conn, "SELECT count(*)::text AS kept FROM job_events");

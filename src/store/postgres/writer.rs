@@ -277,9 +277,8 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let prepared = self.common.settings.statement_cache;
         // Alone, nobody waits behind it for the one lock of all notifications.
-        let hint = (*wake && batch.len() == 1)
-            .then(|| self.common.hints.to_go_along())
-            .flatten();
+        let idle = *wake && batch.len() == 1;
+        let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
         if end(conn, &mut self.ledger, micros(now), prepared, hint)? {
             // Others know.
             *wake = false;

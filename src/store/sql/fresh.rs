@@ -8,6 +8,7 @@ use slog::Logger;
 use tokio::sync::oneshot;
 
 use super::{
+    dialect,
     enqueue::{insert, is_plain},
     together::insert_many,
     tx::Tx,
@@ -18,9 +19,6 @@ use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
     store::{StoreError, UserCreated},
 };
-
-/// Fewer are stored one by one.
-const TOGETHER: usize = 2;
 
 /// What is new, what became of it in the last run, and who wants to know.
 pub(in crate::store) struct Fresh<N, T> {
@@ -139,7 +137,7 @@ pub(in crate::store) fn store_together(
         waits = ageing;
         all.push(kind);
     }
-    if all.len() < TOGETHER {
+    if all.len() < dialect::TOGETHER {
         return Ok(false);
     }
     contained(|| store_all(tx, &mut all, waits))

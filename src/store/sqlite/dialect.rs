@@ -37,6 +37,9 @@ pub(in crate::store) fn exclusively<T>(
     conn.immediate_transaction(work)
 }
 
+/// From how many new rows on they are stored together: JSON is dearer than a few values.
+pub(in crate::store) const TOGETHER: usize = 2;
+
 /// Values of many rows: JSON.
 #[derive(Debug)]
 pub(in crate::store) struct Many(String);
