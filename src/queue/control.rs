@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::{ClaimedJob, LeaseState, LeaseToken, Settled},
-    store::{Claim, Claims, StoreError},
+    store::{Claim, Claims, StoreError, Wakeups},
 };
 
 /// Most jobs of one claim.
@@ -47,6 +47,7 @@ pub(super) enum Event {
     LeasesEnd,
     LookAgain,
     Poll,
+    LookedAgain,
     DrainOver,
     GiveUp,
 }
@@ -71,9 +72,14 @@ pub(super) struct Control {
     pub(super) unsettled: Unsettled,
     pub(super) events: FuturesUnordered<BoxFuture<'static, Event>>,
     phase: Phase,
+    wakeups: Wakeups,
     /// There may be jobs to claim.
     look: bool,
     claiming: bool,
+    /// Whether a claim that finds nothing waits with the store.
+    waits: bool,
+    /// The last one was told that this process stops.
+    released: bool,
     claim_wait: Wait,
     /// When a timer makes us look again.
     look_at: Option<Instant>,
@@ -83,7 +89,8 @@ impl Control {
     pub(super) fn new(runner: Arc<Runner>, processors: Handle) -> Self {
         Self {
             queues: runner.queues(),
-            runner,
+            // Before the first look, so that no wake-up falls between.
+            wakeups: runner.store.subscribe(),
             processors,
             held: HashMap::new(),
             running: 0,
@@ -92,15 +99,16 @@ impl Control {
             phase: Phase::Running,
             look: true,
             claiming: false,
+            waits: runner.store.job_claims_wait(),
+            released: false,
             claim_wait: Wait::default(),
             look_at: None,
+            runner,
         }
     }
 
     /// Runs until a stop is through.
     pub(super) async fn run(mut self, mut orders: watch::Receiver<Order>) {
-        // Subscribed before the first look, so that no wake-up falls between.
-        let mut wakeups = self.runner.store.subscribe();
         let mut orphaned = false;
         self.after(self.heartbeat_every(), Event::HeartbeatDue);
         self.after(self.runner.config.poll, Event::Poll);
@@ -111,14 +119,16 @@ impl Control {
                 return;
             }
             tokio::select! {
-                Some(event) = self.events.next() => self.handle_all(event),
-                () = wakeups.changed() => self.look = true,
+                biased;
                 changed = orders.changed(), if !orphaned => {
                     // Nobody is left to give orders: the handle was dropped.
                     orphaned = changed.is_err();
                     let order = if orphaned { Order::StopNow } else { *orders.borrow_and_update() };
                     self.obey(order);
                 }
+                // Jobs before the hint that there are some.
+                Some(event) = self.events.next() => self.handle_all(event),
+                () = self.wakeups.changed() => self.look = true,
             }
         }
     }
@@ -150,6 +160,7 @@ impl Control {
                 self.look = true;
                 self.after(self.runner.config.poll, Event::Poll);
             }
+            Event::LookedAgain => {}
             Event::DrainOver => self.stop_runs(),
             Event::GiveUp => self.phase = Phase::GivenUp,
         }
@@ -166,12 +177,16 @@ impl Control {
 
     /// Claims as many jobs as there are free slots. While settlements cannot be stored, takes no more.
     fn claim(&mut self) {
+        if self.claiming {
+            return self.look_again();
+        }
         let slots = self.runner.config.worker_count.max(1);
         let limit = slots.saturating_sub(self.running).min(CLAIM_LIMIT);
-        let wanted = self.phase == Phase::Running && self.look && !self.claiming;
+        let wanted = self.phase == Phase::Running && self.look;
         if !wanted || limit == 0 || self.unsettled.is_held_up() {
             return;
         }
+        self.wakeups.seen();
         self.look = false;
         self.claiming = true;
         let runner = Arc::clone(&self.runner);
@@ -187,8 +202,24 @@ impl Control {
                 lease: runner.config.lease,
                 reads: Some(&reads),
             };
-            let answer = runner.store.job_claim(claim).await;
+            let answer = runner.store.job_claim_next(claim).await;
             Event::Claimed(sent, limit, answer)
+        }));
+    }
+
+    /// A claim that waits with the store does not see what other processes do, or that this one stops.
+    fn look_again(&mut self) {
+        let stops = self.phase != Phase::Running && !self.released;
+        if !self.waits || !(self.look || stops) {
+            return;
+        }
+        self.look = false;
+        self.released = stops;
+        let runner = Arc::clone(&self.runner);
+        self.events.push(Box::pin(async move {
+            // If it cannot be said, the store has worse to tell by the claim itself.
+            let _ = runner.store.job_look_again().await;
+            Event::LookedAgain
         }));
     }
 
@@ -198,12 +229,15 @@ impl Control {
             Ok(claims) => {
                 self.claim_wait = Wait::default();
                 self.look |= claims.more || claims.jobs.len() >= limit;
+                // To wait for the next ones.
+                self.look |= self.waits && claims.ready_at.is_none();
+                let began = claims.began.map_or(sent, Instant::from_std);
                 if let Some(ready) = claims.ready_at {
                     let wait = (ready - self.runner.clock.now()).to_std();
                     self.look_after(wait.unwrap_or_default().max(SHORTEST_WAIT));
                 }
                 for job in claims.jobs {
-                    self.start(job, sent + self.runner.config.lease);
+                    self.start(job, began + self.runner.config.lease);
                 }
             }
             Err(error) => {
@@ -261,8 +295,8 @@ impl Control {
             // Somebody else's by now.
             None => drop(self.held.remove(&lease)),
         }
-        // A slot is free.
-        self.look = true;
+        // A slot is free. A claim that waits has slots, and is looked at again when this run is settled.
+        self.look |= !(self.claiming && self.waits);
     }
 
     fn obey(&mut self, order: Order) {

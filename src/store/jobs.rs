@@ -107,6 +107,25 @@ impl Store {
         ask!(self, job_claim(claim).await)
     }
 
+    /// The same, for a worker that has nothing else to do. On SQLite it waits while there is nothing to take: the commit of
+    /// this process that brings a job gives the lease on it, too. What other processes commit it does not see; after
+    /// [`Store::job_look_again`] it answers whatever there is. On PostgreSQL it answers at once.
+    ///
+    /// Dropped while it waits, it may still take jobs, whose leases then run out: end it by `job_look_again`.
+    pub async fn job_claim_next(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
+        ask!(self, job_claim_next(claim).await)
+    }
+
+    /// Ends the wait of every [`Store::job_claim_next`] of this process.
+    pub async fn job_look_again(&self) -> Result<(), StoreError> {
+        ask!(self, job_look_again().await)
+    }
+
+    /// Whether [`Store::job_claim_next`] waits.
+    pub fn job_claims_wait(&self) -> bool {
+        ask!(self, claims_wait())
+    }
+
     /// Extends leases; answers in the same order.
     pub async fn job_heartbeat(
         &self,

@@ -1,7 +1,7 @@
 //! Owns what callers ask of the store and hear from it, beyond the model's own nouns.
 //! Must not know: engines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -69,6 +69,8 @@ pub struct Claims {
     pub more: bool,
     /// When a rate limit lets a job through again.
     pub ready_at: Option<DateTime<Utc>>,
+    /// When the leases began, or a little before.
+    pub began: Option<Instant>,
 }
 
 /// What became of one of many.

@@ -179,6 +179,12 @@ impl Postgres {
         ))
     }
 
+    /// Claims have a connection of their own: they share no commit with what brings them jobs.
+    #[expect(clippy::unused_self, reason = "the other engine's writer does")]
+    fn keeps_claims(&self) -> Option<&Units> {
+        None
+    }
+
     fn lane(&self, lane: Lane) -> &Units {
         self.writers.of(lane)
     }

@@ -271,8 +271,8 @@ impl Committer {
         }
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
-        let now = self.common.clock.now();
-        self.work(batch, way, now, wake)?;
+        let (began, now) = (Instant::now(), self.common.clock.now());
+        self.work(batch, way, (began, now), wake)?;
         *moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let prepared = self.common.settings.statement_cache;
@@ -292,7 +292,7 @@ impl Committer {
         &mut self,
         batch: &mut [Box<dyn Unit>],
         way: Way,
-        now: DateTime<Utc>,
+        (began, now): (Instant, DateTime<Utc>),
         wake: &mut bool,
     ) -> Result<(), Miss> {
         let Way {
@@ -304,6 +304,7 @@ impl Committer {
         let mut tx = Tx {
             conn,
             now,
+            began,
             ledger: &mut self.ledger,
             controls: &mut self.controls,
             wake,

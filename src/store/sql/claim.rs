@@ -82,24 +82,35 @@ struct Order {
 
 impl Engine {
     pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
-        let owned = |(job_type, fingerprint): &(&str, Option<&str>)| {
-            ((*job_type).to_owned(), fingerprint.map(str::to_owned))
-        };
-        let order = Order {
-            queues: claim
-                .queues
-                .iter()
-                .map(|queue| (*queue).to_owned())
-                .collect(),
-            worker: claim.worker.to_owned(),
-            limit: claim.limit,
-            lease: claim.lease,
-            reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
-            policies: self.policies,
-        };
+        let order = Order::new(claim, self.policies);
         let claimed = self.write(Lane::Claims, move |tx| run(tx, &order)).await?;
         self.runs.begun(claimed.runs);
         Ok(claimed.claims)
+    }
+
+    pub(in crate::store) async fn job_claim_next(
+        &self,
+        claim: Claim<'_>,
+    ) -> Result<Claims, StoreError> {
+        let Some(writer) = self.keeps_claims() else {
+            return self.job_claim(claim).await;
+        };
+        let order = Order::new(claim, self.policies);
+        let claimed = writer.stand(move |tx| run(tx, &order), Taken::is_enough);
+        let claimed = claimed.await?;
+        self.runs.begun(claimed.runs);
+        Ok(claimed.claims)
+    }
+
+    pub(in crate::store) fn claims_wait(&self) -> bool {
+        self.keeps_claims().is_some()
+    }
+
+    pub(in crate::store) async fn job_look_again(&self) -> Result<(), StoreError> {
+        match self.keeps_claims() {
+            Some(writer) => writer.nudge().await,
+            None => Ok(()),
+        }
     }
 
     pub(in crate::store) async fn job_heartbeat(
@@ -119,6 +130,19 @@ struct Taken {
     runs: Vec<(i64, Run)>,
 }
 
+impl Taken {
+    /// Whether whoever waits for jobs is to hear of it.
+    fn is_enough(&self) -> bool {
+        let Claims {
+            jobs,
+            more,
+            ready_at,
+            ..
+        } = &self.claims;
+        !jobs.is_empty() || *more || ready_at.is_some()
+    }
+}
+
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     let any_held = held::any_held(tx)?;
     let mut gates = Gates::of(tx, order.policies)?;
@@ -127,6 +151,7 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
         open(tx, gates.as_mut(), order)?;
     }
     let mut taken = Taken::default();
+    taken.claims.began = Some(tx.began);
     let mut aside = 0;
     for queue in &order.queues {
         loop {
@@ -289,6 +314,21 @@ fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreErro
 }
 
 impl Order {
+    fn new(claim: Claim<'_>, policies: &'static [JobPolicy]) -> Self {
+        let owned = |(job_type, fingerprint): &(&str, Option<&str>)| {
+            ((*job_type).to_owned(), fingerprint.map(str::to_owned))
+        };
+        let queues = claim.queues.iter();
+        Self {
+            queues: queues.map(|queue| (*queue).to_owned()).collect(),
+            worker: claim.worker.to_owned(),
+            limit: claim.limit,
+            lease: claim.lease,
+            reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
+            policies,
+        }
+    }
+
     fn can_read(&self, job_type: &str, fingerprint: &str) -> bool {
         self.reads.as_ref().is_none_or(|reads| {
             reads.iter().any(|(known, print)| {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -93,6 +93,7 @@ pub(in crate::store) fn insert_within(
     let mut tx = Tx {
         conn,
         now,
+        began: Instant::now(),
         ledger: &mut ledger,
         controls: &mut controls,
         wake: &mut wake,

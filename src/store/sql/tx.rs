@@ -1,6 +1,8 @@
 //! Owns what a unit of work works with, inside the write transaction.
 //! Must not know: how units are collected and committed.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 
 use super::{Conn, controls::Controls, ledger::Ledger};
@@ -25,6 +27,8 @@ pub(in crate::store) struct Tx<'a> {
     pub(in crate::store) conn: &'a mut Conn,
     /// One moment for the whole commit.
     pub(in crate::store) now: DateTime<Utc>,
+    /// Not later than `now`, by a clock that nobody sets.
+    pub(in crate::store) began: Instant,
     pub(in crate::store) ledger: &'a mut Ledger,
     /// What operators ordered.
     pub(in crate::store) controls: &'a mut Controls,

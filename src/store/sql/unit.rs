@@ -10,7 +10,11 @@ use std::{
 use slog::Logger;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{fresh, tx::Tx};
+use super::{
+    fresh,
+    standing::{Nudge, Standing},
+    tx::Tx,
+};
 use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
     store::{StoreError, UserCreated},
@@ -35,6 +39,21 @@ pub(in crate::store) trait Unit: Send {
     /// in a batch is stored together.
     fn fresh(&mut self) -> Option<(&mut fresh::Kind, Duration)> {
         None
+    }
+    /// Whether it waits for something that the last run has not found: it is kept, and run again with later commits.
+    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
+    fn stands(&self) -> bool {
+        false
+    }
+    /// Whether all that stands is to be answered.
+    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
+    fn is_nudge(&self) -> bool {
+        false
+    }
+    /// Whether there is still somebody to answer.
+    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
+    fn is_wanted(&self) -> bool {
+        true
     }
     /// Answers the caller, after the commit: `failure` says why the commit failed.
     fn answer(self: Box<Self>, failure: Option<&Failure>);
@@ -128,6 +147,26 @@ impl Units {
         };
         self.send(Box::new(unit)).await?;
         answer.await.unwrap_or(Err(STOPPED))
+    }
+
+    /// The same, but answers only when the outcome is `enough`, or somebody nudges. For writers that keep what stands.
+    pub(in crate::store) async fn stand<F, T>(
+        &self,
+        work: F,
+        enough: fn(&T) -> bool,
+    ) -> Result<T, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (unit, answer) = Standing::new(work, enough);
+        self.send(Box::new(unit)).await?;
+        answer.await.unwrap_or(Err(STOPPED))
+    }
+
+    /// Has all that stands answered.
+    pub(in crate::store) async fn nudge(&self) -> Result<(), StoreError> {
+        self.send(Box::new(Nudge)).await
     }
 
     /// Stores a plain job in one of the next commits and answers after it.

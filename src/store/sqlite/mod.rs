@@ -166,6 +166,15 @@ impl Sqlite {
         changes
     }
 
+    /// Claims that find nothing are kept by the writer.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the other engine's writers do not"
+    )]
+    fn keeps_claims(&self) -> Option<&Writer> {
+        Some(&self.writer)
+    }
+
     /// There is one writer.
     fn lane(&self, _lane: Lane) -> &Writer {
         &self.writer

@@ -4,6 +4,7 @@
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use diesel::{RunQueryDsl, connection::SimpleConnection, sqlite::SqliteConnection};
@@ -44,6 +45,8 @@ pub(super) fn start(
         ledger: Ledger::default(),
         controls: Controls::default(),
         careful: 0,
+        standing: Vec::new(),
+        ran_standing: false,
     };
     let thread = thread::Builder::new()
         .name("lockstep-writer".to_owned())
@@ -62,6 +65,10 @@ struct Committer {
     controls: Controls,
     /// Batches to come whose units have a savepoint each.
     careful: u8,
+    /// What waits for a commit that has something for it.
+    standing: Vec<Box<dyn Unit>>,
+    /// Whether the last transaction ran it.
+    ran_standing: bool,
 }
 
 impl Committer {
@@ -93,20 +100,27 @@ impl Committer {
         if let Err(error) = &committed {
             error!(self.log, "commit failed"; "units" => batch.len(), "error" => %error);
             self.roll_back();
-        } else {
-            if wake {
-                self.wake.committed();
-            }
-            if moved {
-                self.wake.moved();
-            }
+        } else if self.ran_standing {
+            batch.append(&mut self.standing);
         }
+        let nudged = is_nudged(batch);
         let failure = committed.err().map(|error| {
             let text = error.to_string();
             move || StoreError::classify(&text, text.clone().into())
         });
         for unit in batch.drain(..) {
-            unit.answer(failure.as_ref().map(|failure| failure as &Failure));
+            if failure.is_none() && unit.stands() && !nudged {
+                self.standing.push(unit);
+            } else {
+                unit.answer(failure.as_ref().map(|failure| failure as &Failure));
+            }
+        }
+        // After the answers: a worker that has its jobs by now need not look again.
+        if failure.is_none() && wake {
+            self.wake.committed();
+        }
+        if failure.is_none() && moved {
+            self.wake.moved();
         }
     }
 
@@ -124,13 +138,15 @@ impl Committer {
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<bool, diesel::result::Error> {
+        self.ran_standing = false;
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
         self.controls.refresh(&mut self.conn)?;
-        let now = self.clock.now();
+        let (began, now) = (Instant::now(), self.clock.now());
         let careful = self.careful > 0;
         let mut tx = Tx {
             conn: &mut self.conn,
             now,
+            began,
             ledger: &mut self.ledger,
             controls: &mut self.controls,
             wake,
@@ -148,21 +164,18 @@ impl Committer {
             if together && unit.fresh().is_some() {
                 continue;
             }
-            if careful {
-                statement("SAVEPOINT unit").execute(tx.conn)?;
-            }
-            let (mark, woken) = (tx.ledger.mark(), *tx.wake);
-            if unit.run(&mut tx) {
-                if careful {
-                    statement("RELEASE unit").execute(tx.conn)?;
-                }
-            } else if careful {
-                tx.ledger.rewind(mark);
-                tx.controls.forget();
-                *tx.wake = woken;
-                tx.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
-            } else {
+            if !run(&mut tx, unit.as_mut())? {
                 return Ok(false);
+            }
+        }
+        // Last: jobs that the others brought, and places that they left, are theirs in the same commit.
+        self.ran_standing = *tx.wake || !tx.ledger.is_empty() || is_nudged(batch);
+        if self.ran_standing {
+            self.standing.retain(|unit| unit.is_wanted());
+            for unit in &mut self.standing {
+                if !run(&mut tx, unit.as_mut())? {
+                    return Ok(false);
+                }
             }
         }
         *moved = !self.ledger.is_empty();
@@ -170,6 +183,28 @@ impl Committer {
         self.conn.batch_execute("COMMIT")?;
         Ok(true)
     }
+}
+
+fn is_nudged(batch: &[Box<dyn Unit>]) -> bool {
+    batch.iter().any(|unit| unit.is_nudge())
+}
+
+/// False when it failed, and had no savepoint.
+fn run(tx: &mut Tx<'_>, unit: &mut dyn Unit) -> Result<bool, diesel::result::Error> {
+    if !tx.careful {
+        return Ok(unit.run(tx));
+    }
+    statement("SAVEPOINT unit").execute(tx.conn)?;
+    let (mark, woken) = (tx.ledger.mark(), *tx.wake);
+    if unit.run(tx) {
+        statement("RELEASE unit").execute(tx.conn)?;
+    } else {
+        tx.ledger.rewind(mark);
+        tx.controls.forget();
+        *tx.wake = woken;
+        tx.conn.batch_execute("ROLLBACK TO unit; RELEASE unit")?;
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

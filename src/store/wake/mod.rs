@@ -172,6 +172,11 @@ impl Wakeups {
             std::future::pending::<()>().await;
         }
     }
+
+    /// What changed until now needs no look any more: one that sees it is on its way.
+    pub fn seen(&mut self) {
+        self.changes.mark_unchanged();
+    }
 }
 
 /// Waits for commits that moved jobs.
