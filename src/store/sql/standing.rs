@@ -52,10 +52,14 @@ where
     }
 
     fn stands(&self) -> bool {
+        true
+    }
+
+    fn is_enough(&self) -> bool {
         match &self.outcome {
-            None => true,
-            Some(Ok(outcome)) => !(self.enough)(outcome),
-            Some(Err(_)) => false,
+            None => false,
+            Some(Ok(outcome)) => (self.enough)(outcome),
+            Some(Err(_)) => true,
         }
     }
 

@@ -40,10 +40,15 @@ pub(in crate::store) trait Unit: Send {
     fn fresh(&mut self) -> Option<(&mut fresh::Kind, Duration)> {
         None
     }
-    /// Whether it waits for something that the last run has not found: it is kept, and run again with later commits.
+    /// Whether it is kept, and run again with later commits, until its outcome is enough.
     #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
     fn stands(&self) -> bool {
         false
+    }
+    /// Whether the last outcome is worth an answer.
+    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
+    fn is_enough(&self) -> bool {
+        true
     }
     /// Whether all that stands is to be answered.
     #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]

@@ -46,7 +46,6 @@ pub(super) fn start(
         controls: Controls::default(),
         careful: 0,
         standing: Vec::new(),
-        ran_standing: false,
     };
     let thread = thread::Builder::new()
         .name("lockstep-writer".to_owned())
@@ -67,8 +66,6 @@ struct Committer {
     careful: u8,
     /// What waits for a commit that has something for it.
     standing: Vec<Box<dyn Unit>>,
-    /// Whether the last transaction ran it.
-    ran_standing: bool,
 }
 
 impl Committer {
@@ -87,33 +84,37 @@ impl Committer {
 
     /// One transaction for the whole batch: all of it is durable before the first caller is answered.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
+        let nudged = batch.iter().any(|unit| unit.is_nudge());
+        let known = self.standing.len();
+        self.standing
+            .extend(batch.extract_if(.., |unit| unit.stands()));
+        // Who waits is asked when something may have come for it, and at first.
+        let mut ask = nudged || self.standing.len() > known;
+        let asked = ask;
         let (mut wake, mut moved) = (false, false);
-        let mut committed = self.transaction(batch, &mut wake, &mut moved);
+        let mut committed = self.transaction(batch, &mut ask, &mut wake, &mut moved);
         if matches!(committed, Ok(false)) {
             // A unit failed: again, with a savepoint for each, and for some time to come.
             self.roll_back();
             self.careful = CAREFUL;
-            (wake, moved) = (false, false);
-            committed = self.transaction(batch, &mut wake, &mut moved);
+            (ask, wake, moved) = (asked, false, false);
+            committed = self.transaction(batch, &mut ask, &mut wake, &mut moved);
         }
         self.careful = self.careful.saturating_sub(1);
         if let Err(error) = &committed {
             error!(self.log, "commit failed"; "units" => batch.len(), "error" => %error);
             self.roll_back();
-        } else if self.ran_standing {
-            batch.append(&mut self.standing);
         }
-        let nudged = is_nudged(batch);
         let failure = committed.err().map(|error| {
             let text = error.to_string();
             move || StoreError::classify(&text, text.clone().into())
         });
-        for unit in batch.drain(..) {
-            if failure.is_none() && unit.stands() && !nudged {
-                self.standing.push(unit);
-            } else {
-                unit.answer(failure.as_ref().map(|failure| failure as &Failure));
-            }
+        let failure = failure.as_ref().map(|failure| failure as &Failure);
+        let ends =
+            |unit: &mut Box<dyn Unit>| failure.is_some() || (ask && (nudged || unit.is_enough()));
+        let heard = self.standing.extract_if(.., ends);
+        for unit in batch.drain(..).chain(heard) {
+            unit.answer(failure);
         }
         // After the answers: a worker that has its jobs by now need not look again.
         if failure.is_none() && wake {
@@ -131,14 +132,14 @@ impl Committer {
         let _ = self.conn.batch_execute("ROLLBACK");
     }
 
-    /// False, and nothing is committed, when a unit failed that has no savepoint.
+    /// False, and nothing is committed, when a unit failed that has no savepoint. `ask`: whether those who stand were asked.
     fn transaction(
         &mut self,
         batch: &mut [Box<dyn Unit>],
+        ask: &mut bool,
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<bool, diesel::result::Error> {
-        self.ran_standing = false;
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
         self.controls.refresh(&mut self.conn)?;
         let (began, now) = (Instant::now(), self.clock.now());
@@ -169,8 +170,8 @@ impl Committer {
             }
         }
         // Last: jobs that the others brought, and places that they left, are theirs in the same commit.
-        self.ran_standing = *tx.wake || !tx.ledger.is_empty() || is_nudged(batch);
-        if self.ran_standing {
+        *ask |= *tx.wake || !tx.ledger.is_empty();
+        if *ask {
             self.standing.retain(|unit| unit.is_wanted());
             for unit in &mut self.standing {
                 if !run(&mut tx, unit.as_mut())? {
@@ -183,10 +184,6 @@ impl Committer {
         self.conn.batch_execute("COMMIT")?;
         Ok(true)
     }
-}
-
-fn is_nudged(batch: &[Box<dyn Unit>]) -> bool {
-    batch.iter().any(|unit| unit.is_nudge())
 }
 
 /// False when it failed, and had no savepoint.
@@ -212,6 +209,7 @@ mod tests {
     use std::sync::mpsc::{Sender, channel};
 
     use diesel::{Connection, RunQueryDsl, dsl::sql, sql_query, sql_types::BigInt};
+    use futures::poll;
     use slog::{Discard, o};
 
     use super::{super::sql::unit::QUEUE, *};
@@ -308,6 +306,28 @@ mod tests {
         let rows = "SELECT coalesce(sum(length(x)), 0) FROM t";
         assert_eq!(bench.number(rows).await, 3);
         assert_eq!(bench.number("SELECT count FROM job_counts").await, 3);
+        bench.close();
+    }
+
+    /// What a rolled-back try gave to who waits is not given.
+    #[tokio::test]
+    async fn who_waits_is_asked_again_when_the_others_are() {
+        let bench = Bench::new();
+        let rows = |tx: &mut Tx<'_>| {
+            Ok(sql::<BigInt>("SELECT count(*) FROM t").get_result::<i64>(tx.conn)?)
+        };
+        let writer = bench.writer.clone();
+        let mut waiting = Box::pin(async move { writer.stand(rows, |rows| *rows > 0).await });
+        assert!(poll!(&mut waiting).is_pending(), "it is with the writer");
+        let hold = bench.hold().await;
+        let fails = bench.writer.write(|tx| {
+            insert(tx, 1)?;
+            Err::<(), _>(StoreError::EmailTaken)
+        });
+        let (kept, failed, ()) = tokio::join!(biased; bench.insert(1), fails, async { drop(hold) });
+        kept.unwrap();
+        assert!(failed.is_err());
+        assert_eq!(waiting.await.unwrap(), 1);
         bench.close();
     }
 

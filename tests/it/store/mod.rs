@@ -19,6 +19,7 @@ mod retention; // how long ended jobs and events are kept
 mod schedules; // ticks, two stores on one file, changes
 mod settlements; // every end of a run
 mod sign_ups; // many users at the same time
+mod standing; // claims that wait for jobs
 mod unique; // unique keys: scopes, conflicts, races
 mod users; // users, profiles, statistics
 mod within; // jobs in somebody else's transaction

@@ -1,0 +1,176 @@
+//! Claims that wait with SQLite's writer: the commit that brings a job gives the lease on it. (PostgreSQL's are answered at
+//! once: tests/it/postgres/waits.rs.)
+
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use futures::poll;
+use lockstep::{
+    model::{EventFilter, EventsFrom, JobStatus, NewJob, Settlement},
+    queue::EnqueueOptions,
+    store::{Claim, Claims, Store, StoreError},
+};
+
+use super::{
+    claims::LEASE,
+    limits::{claim, complete, database as limited, enqueue_many},
+};
+use crate::support::database::{Database, analysis, analysis_with, start};
+
+fn next(limit: usize) -> Claim<'static> {
+    Claim {
+        queues: &["default"],
+        worker: "waits",
+        limit,
+        lease: LEASE,
+        reads: None,
+    }
+}
+
+type Waiting<'s> = Pin<Box<dyn Future<Output = Result<Claims, StoreError>> + 's>>;
+
+/// A claim that is with the writer by now: what is sent after it is seen by it.
+async fn waiting(store: &Store, limit: usize) -> Waiting<'_> {
+    let mut claim: Waiting<'_> = Box::pin(store.job_claim_next(next(limit)));
+    still(&mut claim).await;
+    claim
+}
+
+async fn still(claim: &mut Waiting<'_>) {
+    assert!(poll!(claim).is_pending(), "it was answered");
+}
+
+async fn enqueue(store: &Store, job: NewJob) -> i64 {
+    store.job_enqueue(job).await.unwrap().job.id
+}
+
+fn ids(claims: &Claims) -> Vec<i64> {
+    claims.jobs.iter().map(|job| job.id).collect()
+}
+
+#[tokio::test]
+async fn a_job_is_claimed_in_the_commit_that_brings_it() {
+    let database = Database::new().await;
+    let store = &database.store;
+    assert!(store.job_claims_wait());
+    let mut claim = waiting(store, 3).await;
+    // Nothing of it is for the claim: a later time, another queue.
+    let options = EnqueueOptions {
+        scheduled_at: Some(start() + chrono::TimeDelta::hours(1)),
+        ..EnqueueOptions::default()
+    };
+    enqueue(store, analysis_with(options)).await;
+    let before = Instant::now();
+    let options = EnqueueOptions {
+        queue: Some("side".to_owned()),
+        ..EnqueueOptions::default()
+    };
+    enqueue(store, analysis_with(options)).await;
+    still(&mut claim).await;
+
+    let id = enqueue(store, analysis()).await;
+    let claims = claim.await.unwrap();
+    assert_eq!(ids(&claims), [id]);
+    assert_eq!(claims.jobs[0].attempt, 1);
+    // The lease began with the commit, not with the call.
+    assert!(claims.began.unwrap() > before);
+    assert_eq!(database.place().count("job_events"), 3, "three commits");
+    let events = store.events(EventsFrom::Oldest, EventFilter::default(), 9);
+    let last: Vec<_> = events.await.unwrap().events.drain(2..).collect();
+    assert_eq!(last.len(), 2);
+    assert_eq!(last[0].1.to, Some(JobStatus::Pending));
+    assert_eq!(last[1].1.to, Some(JobStatus::Processing));
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_takes_no_more_than_it_asks_for_and_several_take_turns() {
+    let database = Database::new().await;
+    let store = &database.store;
+    let first = waiting(store, 2).await;
+    let second = waiting(store, 2).await;
+    enqueue_all(store, 3).await;
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert_eq!((ids(&first), ids(&second)), (vec![1, 2], vec![3]));
+    // What is there already is not waited for.
+    enqueue_all(store, 1).await;
+    assert_eq!(ids(&store.job_claim_next(next(2)).await.unwrap()), [4]);
+    database.close().await;
+}
+
+async fn enqueue_all(store: &Store, count: usize) {
+    let item = || lockstep::model::NewItem {
+        job: analysis(),
+        after_items: Vec::new(),
+    };
+    let items = std::iter::repeat_with(item).take(count).collect();
+    store.job_enqueue_all(items, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_looks_again_is_answered_and_sees_what_other_processes_did() {
+    let database = Database::new().await;
+    let (store, other) = (&database.store, database.another().await);
+    let claim = waiting(store, 1).await;
+    store.job_look_again().await.unwrap();
+    assert_eq!(ids(&claim.await.unwrap()), [0; 0]);
+
+    let mut claim = waiting(store, 1).await;
+    let id = enqueue(&other, analysis()).await;
+    // Here nothing has been committed.
+    still(&mut claim).await;
+    store.job_look_again().await.unwrap();
+    assert_eq!(ids(&claim.await.unwrap()), [id]);
+    other.close().await;
+    database.close().await;
+}
+
+#[tokio::test]
+async fn whoever_has_gone_away_takes_nothing() {
+    let database = Database::new().await;
+    let store = &database.store;
+    drop(waiting(store, 1).await);
+    let id = enqueue(store, analysis()).await;
+    let job = store.job_get(id).await.unwrap().unwrap();
+    assert_eq!(job.status, JobStatus::Pending);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_place_that_is_left_is_taken_in_the_same_commit() {
+    let database = limited().await;
+    let store = &database.store;
+    enqueue_many(store, "two", 3).await;
+    let running = claim(store, 3).await;
+    assert_eq!(running.len(), 2);
+    let waiting = waiting(store, 3).await;
+    complete(store, &running[0]).await;
+    assert_eq!(ids(&waiting.await.unwrap()), [3]);
+    database.close().await;
+}
+
+/// What is due by its time is brought by a commit, too.
+#[tokio::test]
+async fn a_job_that_becomes_due_is_claimed_with_its_promotion() {
+    let database = Database::new().await;
+    let store = &database.store;
+    let options = EnqueueOptions {
+        scheduled_at: Some(start() + chrono::TimeDelta::minutes(1)),
+        ..EnqueueOptions::default()
+    };
+    let id = enqueue(store, analysis_with(options)).await;
+    let claim = waiting(store, 1).await;
+    database.advance(Duration::from_secs(61));
+    assert_eq!(store.job_promote(9).await.unwrap().jobs, 1);
+    let claims = claim.await.unwrap();
+    assert_eq!(ids(&claims), [id]);
+    let run = &claims.jobs[0];
+    let done = Settlement::Complete { result: None };
+    store
+        .job_settle(vec![(run.id, run.lease, done)])
+        .await
+        .unwrap();
+    database.close().await;
+}
