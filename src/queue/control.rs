@@ -61,6 +61,15 @@ enum Phase {
     GivenUp,
 }
 
+/// The one claim that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claiming {
+    No,
+    Yes,
+    /// It was told that this process stops.
+    LetGo,
+}
+
 pub(super) struct Control {
     pub(super) runner: Arc<Runner>,
     processors: Handle,
@@ -75,11 +84,9 @@ pub(super) struct Control {
     wakeups: Wakeups,
     /// There may be jobs to claim.
     look: bool,
-    claiming: bool,
+    claiming: Claiming,
     /// Whether a claim that finds nothing waits with the store.
     waits: bool,
-    /// The last one was told that this process stops.
-    released: bool,
     claim_wait: Wait,
     /// When a timer makes us look again.
     look_at: Option<Instant>,
@@ -98,9 +105,8 @@ impl Control {
             events: FuturesUnordered::new(),
             phase: Phase::Running,
             look: true,
-            claiming: false,
+            claiming: Claiming::No,
             waits: runner.store.job_claims_wait(),
-            released: false,
             claim_wait: Wait::default(),
             look_at: None,
             runner,
@@ -177,7 +183,7 @@ impl Control {
 
     /// Claims as many jobs as there are free slots. While settlements cannot be stored, takes no more.
     fn claim(&mut self) {
-        if self.claiming {
+        if self.claiming != Claiming::No {
             return self.look_again();
         }
         let slots = self.runner.config.worker_count.max(1);
@@ -188,7 +194,7 @@ impl Control {
         }
         self.wakeups.seen();
         self.look = false;
-        self.claiming = true;
+        self.claiming = Claiming::Yes;
         let runner = Arc::clone(&self.runner);
         let queues = self.queues.clone();
         let sent = Instant::now();
@@ -209,12 +215,14 @@ impl Control {
 
     /// A claim that waits with the store does not see what other processes do, or that this one stops.
     fn look_again(&mut self) {
-        let stops = self.phase != Phase::Running && !self.released;
+        let stops = self.phase != Phase::Running && self.claiming == Claiming::Yes;
         if !self.waits || !(self.look || stops) {
             return;
         }
         self.look = false;
-        self.released = stops;
+        if stops {
+            self.claiming = Claiming::LetGo;
+        }
         let runner = Arc::clone(&self.runner);
         self.events.push(Box::pin(async move {
             // If it cannot be said, the store has worse to tell by the claim itself.
@@ -224,7 +232,7 @@ impl Control {
     }
 
     fn claimed(&mut self, sent: Instant, limit: usize, answer: Result<Claims, StoreError>) {
-        self.claiming = false;
+        self.claiming = Claiming::No;
         match answer {
             Ok(claims) => {
                 self.claim_wait = Wait::default();
@@ -296,7 +304,7 @@ impl Control {
             None => drop(self.held.remove(&lease)),
         }
         // A slot is free. A claim that waits has slots, and is looked at again when this run is settled.
-        self.look |= !(self.claiming && self.waits);
+        self.look |= self.claiming == Claiming::No || !self.waits;
     }
 
     fn obey(&mut self, order: Order) {
@@ -326,7 +334,9 @@ impl Control {
     fn is_through(&self) -> bool {
         match self.phase {
             Phase::Running => false,
-            Phase::Draining | Phase::Stopping => self.held.is_empty() && !self.claiming,
+            Phase::Draining | Phase::Stopping => {
+                self.held.is_empty() && self.claiming == Claiming::No
+            }
             Phase::GivenUp => {
                 error!(self.runner.log, "stopped with outcomes that could not be stored; their leases run out";
                     "jobs" => self.held.len());

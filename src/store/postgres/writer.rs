@@ -242,15 +242,14 @@ impl Committer {
     }
 
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
-        let conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => {
-                let mut conn = reopen(&self.common.settings)?;
-                if self.common.settings.statement_cache {
-                    conn.batch_execute(&prepare())?;
-                }
-                conn
+        let conn = if let Some(conn) = self.conn.take() {
+            conn
+        } else {
+            let mut conn = reopen(&self.common.settings)?;
+            if self.common.settings.statement_cache {
+                conn.batch_execute(&prepare())?;
             }
+            conn
         };
         Ok(self.conn.insert(conn))
     }
@@ -271,15 +270,15 @@ impl Committer {
         }
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
-        let (began, now) = (Instant::now(), self.common.clock.now());
-        self.work(batch, way, (began, now), wake)?;
+        let start = (Instant::now(), self.common.clock.now());
+        self.work(batch, way, start, wake)?;
         *moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let prepared = self.common.settings.statement_cache;
         // Alone, nobody waits behind it for the one lock of all notifications.
         let idle = *wake && batch.len() == 1;
         let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
-        if end(conn, &mut self.ledger, micros(now), prepared, hint)? {
+        if end(conn, &mut self.ledger, micros(start.1), prepared, hint)? {
             // Others know.
             *wake = false;
             self.common.wake.hint();

@@ -82,7 +82,7 @@ struct Order {
 
 impl Engine {
     pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
-        let order = Order::new(claim, self.policies);
+        let order = Order::new(&claim, self.policies);
         let claimed = self.write(Lane::Claims, move |tx| run(tx, &order)).await?;
         self.runs.begun(claimed.runs);
         Ok(claimed.claims)
@@ -95,7 +95,7 @@ impl Engine {
         let Some(writer) = self.keeps_claims() else {
             return self.job_claim(claim).await;
         };
-        let order = Order::new(claim, self.policies);
+        let order = Order::new(&claim, self.policies);
         let claimed = writer.stand(move |tx| run(tx, &order), Taken::is_enough);
         let claimed = claimed.await?;
         self.runs.begun(claimed.runs);
@@ -314,7 +314,7 @@ fn put_aside(tx: &mut Tx<'_>, refused: &[(i64, String)]) -> Result<(), StoreErro
 }
 
 impl Order {
-    fn new(claim: Claim<'_>, policies: &'static [JobPolicy]) -> Self {
+    fn new(claim: &Claim<'_>, policies: &'static [JobPolicy]) -> Self {
         let owned = |(job_type, fingerprint): &(&str, Option<&str>)| {
             ((*job_type).to_owned(), fingerprint.map(str::to_owned))
         };
