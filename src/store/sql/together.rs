@@ -21,6 +21,9 @@ pub(in crate::store) fn insert_many(
     jobs: &[&NewJob],
     ageing: Duration,
 ) -> Result<Option<Vec<Enqueued>>, StoreError> {
+    if jobs.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
     let now = micros(tx.now);
     let rows: Vec<NewRow<'_>> = jobs
         .iter()
