@@ -111,7 +111,8 @@ impl Store {
     /// this process that brings a job gives the lease on it, too. What other processes commit it does not see; after
     /// [`Store::job_look_again`] it answers whatever there is. On PostgreSQL it answers at once.
     ///
-    /// Dropped while it waits, it may still take jobs, whose leases then run out: end it by `job_look_again`.
+    /// Dropped, it takes nothing more, but for what a commit under way gives it: those leases run out. Better to end it by
+    /// `job_look_again`.
     pub async fn job_claim_next(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
         ask!(self, job_claim_next(claim).await)
     }
