@@ -151,7 +151,11 @@ impl Control {
         match event {
             Event::Claimed(sent, limit, answer) => self.claimed(sent, limit, answer),
             Event::RunEnded(lease, end) => self.run_ended(lease, end),
-            Event::Settled(batch, answer) => self.settled(batch, answer),
+            Event::Settled(batch, answer) => {
+                self.settled(batch, answer);
+                // It may have left a place that no claim stands for.
+                self.look |= self.waits && self.claiming == Claiming::No;
+            }
             Event::SettleAgain => self.unsettled.resume(),
             Event::HeartbeatDue => self.heartbeat(),
             Event::Heartbeat(sent, leases, answer) => {

@@ -69,29 +69,22 @@ fn commit(conn: &mut Conn, message: &str, mark: Option<Mark>) -> Result<(), Miss
         })
 }
 
-/// The same as [`dialect::note`], as text.
+/// The same as [`dialect::note`], as text. The moment is exact: whole microseconds of this size are whole as floating point, too.
 fn note(Entry { event, sums }: &Entry<'_>, at: i64, mark: Mark) -> String {
-    let mut text = String::with_capacity(256 + event.len());
-    text.push_str("EXECUTE note(");
-    let columns: [fn(&Sum<'_>) -> String; 4] = [
-        |sum| quoted(sum.queue),
-        |sum| quoted(sum.job_type),
-        |sum| quoted(sum.status.as_str()),
-        |sum| sum.by.to_string(),
-    ];
-    for column in columns {
-        let values: Vec<String> = sums.iter().map(column).collect();
-        // Writing to a String cannot fail.
-        let _ = write!(text, "ARRAY[{}],", values.join(","));
-    }
-    // Exact: whole microseconds of this size are whole as floating point, too.
-    let _ = write!(
-        text,
-        "timestamptz 'epoch' + {at} * interval '1 microsecond',{},{});",
+    // With its type: an array of nothing has none of its own.
+    let column = |kind: &str, value: fn(&Sum<'_>) -> String| {
+        let values: Vec<String> = sums.iter().map(value).collect();
+        format!("ARRAY[{}]::{kind}[]", values.join(","))
+    };
+    format!(
+        "EXECUTE note({},{},{},{},timestamptz 'epoch' + {at} * interval '1 microsecond',{},{});",
+        column("text", |sum| quoted(sum.queue)),
+        column("text", |sum| quoted(sum.job_type)),
+        column("text", |sum| quoted(sum.status.as_str())),
+        column("bigint", |sum| sum.by.to_string()),
         quoted(event),
         mark.token()
-    );
-    text
+    )
 }
 
 /// As a literal, whatever `standard_conforming_strings` says.
@@ -127,6 +120,29 @@ mod tests {
         ledger.moved(8, (queue, "it's"), None, to);
     }
 
+    fn number(conn: &mut Conn) -> i64 {
+        let number = kept(conn, "SELECT pg_current_xact_id()::text AS kept");
+        number.parse().unwrap()
+    }
+
+    /// One job came, another of its kind went.
+    #[test]
+    fn a_note_may_change_no_sum() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        conn.batch_execute(&prepare()).unwrap();
+        let mut ledger = Ledger::default();
+        let pending = Some(JobStatus::Pending);
+        ledger.moved(7, ("q", "t"), None, pending);
+        ledger.moved(6, ("q", "t"), pending, None);
+        conn.batch_execute("BEGIN").unwrap();
+        ledger.number = Some(number(conn));
+        assert!(end(conn, &mut ledger, 0, true, || None).is_ok());
+        let left =
+            "SELECT concat(transitions, (SELECT count(*) FROM job_counts)) AS kept FROM job_events";
+        assert_eq!(kept(conn, left), r#"[[7,0,-1,1],[6,0,1,-1],["q","t"]]0"#);
+    }
+
     /// Both ways of noting leave the same rows.
     #[test]
     fn a_note_as_text_is_the_note() {
@@ -140,8 +156,7 @@ mod tests {
             moved(&mut ledger, r"a\'b");
             conn.batch_execute("BEGIN").unwrap();
             if known {
-                let number = "SELECT pg_current_xact_id()::text AS kept";
-                ledger.number = Some(kept(conn, number).parse().unwrap());
+                ledger.number = Some(number(conn));
             }
             let along = end(conn, &mut ledger, at, true, || known.then_some("SELECT 1"));
             assert!(matches!(along, Ok(it) if it == known));

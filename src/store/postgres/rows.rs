@@ -11,9 +11,13 @@ use super::{
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
+        users::Stored,
     },
 };
-use crate::{model::NewUser, store::StoreError};
+use crate::{
+    model::NewUser,
+    store::{StoreError, time::micros},
+};
 
 /// A row's number, or a number of rows, with that of the transaction.
 #[derive(QueryableByName)]
@@ -70,12 +74,12 @@ pub(in crate::store) fn insert_jobs(
     Ok(Some(inserted.into_iter().map(|row| row.id).collect()))
 }
 
-/// Users with the keys of their addresses, those apart whose key is taken. Answers numbers and keys.
-#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
+/// Stores users with the keys of their addresses, those apart whose key is taken; `None`, and nothing is stored, where the depth
+/// of a queue is limited.
 pub(in crate::store) fn insert_users(
-    now: i64,
+    tx: &mut Tx<'_>,
     users: &[(&NewUser, String)],
-) -> Result<Statement, StoreError> {
+) -> Result<Option<Vec<Stored>>, StoreError> {
     let optional = |of: fn(&NewUser) -> Option<&str>| {
         Many::OptionalTexts(
             users
@@ -84,14 +88,18 @@ pub(in crate::store) fn insert_users(
                 .collect(),
         )
     };
+    // No user has the number 0. Whether all are taken or none may be stored does not show in the users alone.
     let insert = statement(
-        "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+        "WITH limits AS (SELECT 0::bigint AS id FROM controls WHERE max_depth IS NOT NULL LIMIT 1), stored AS (INSERT INTO users \
+         (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
          SELECT email, email_key, age, name, bio, is_active, additional_data::jsonb, ?, ? \
          FROM unnest(?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
-         AS new (email, email_key, age, name, bio, is_active, additional_data, place) ORDER BY place \
-         ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
+         AS new (email, email_key, age, name, bio, is_active, additional_data, place) \
+         WHERE NOT EXISTS (SELECT 1 FROM limits) ORDER BY place ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key) \
+         SELECT id, email_key FROM stored UNION ALL SELECT id, '' FROM limits",
     );
-    Ok(insert
+    let now = micros(tx.now);
+    let insert = insert
         .at(now)
         .at(now)
         .many(Many::Texts(
@@ -106,7 +114,9 @@ pub(in crate::store) fn insert_users(
         .many(Many::Bools(
             users.iter().map(|(user, _)| user.is_active).collect(),
         ))
-        .many(optional(|user| user.additional_data.as_deref())))
+        .many(optional(|user| user.additional_data.as_deref()));
+    let stored: Vec<Stored> = insert.load(tx.conn)?;
+    Ok((!stored.iter().any(|row| row.id == 0)).then_some(stored))
 }
 
 /// For the test that asks for its plan.

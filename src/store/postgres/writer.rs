@@ -228,7 +228,7 @@ impl Committer {
                 }
                 Miss::Unknown(error, mark) => {
                     self.conn = None;
-                    let connect = || reopen(&self.common.settings);
+                    let connect = || connect(&self.common.settings);
                     let committed = match mark {
                         None => Some(false),
                         Some(mark) => fate::was_committed(mark, deadline, &mut self.conn, connect),
@@ -242,14 +242,9 @@ impl Committer {
     }
 
     fn connected(&mut self) -> Result<&mut Conn, StoreError> {
-        let conn = if let Some(conn) = self.conn.take() {
-            conn
-        } else {
-            let mut conn = reopen(&self.common.settings)?;
-            if self.common.settings.statement_cache {
-                conn.batch_execute(&prepare())?;
-            }
-            conn
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => connect(&self.common.settings)?,
         };
         Ok(self.conn.insert(conn))
     }
@@ -362,6 +357,15 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         conn.batch_execute("ROLLBACK").map_err(missed)
     }
+}
+
+/// A connection that has what ends a transaction.
+fn connect(settings: &Settings) -> Result<Conn, StoreError> {
+    let mut conn = reopen(settings)?;
+    if settings.statement_cache {
+        conn.batch_execute(&prepare())?;
+    }
+    Ok(conn)
 }
 
 /// Waits before a lost connection is made anew: not at all the first time, then longer, and not everybody at once.

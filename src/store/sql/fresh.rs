@@ -151,7 +151,10 @@ fn store_all(tx: &mut Tx<'_>, all: &mut [&mut Kind], ageing: Duration) -> Result
         }
     }
     let any_user = !new.is_empty();
-    let mut stored = users::store_many(tx, &new)?.into_iter();
+    let Some(stored) = users::store_many(tx, &new)? else {
+        return Ok(false);
+    };
+    let mut stored = stored.into_iter();
     // In the order of their callers: `None`, where an address is taken.
     let mut users = Vec::with_capacity(all.len());
     let mut made = Vec::with_capacity(all.len());

@@ -268,26 +268,29 @@ pub(in crate::store) fn create(
 }
 
 #[derive(QueryableByName)]
-struct Stored {
+pub(in crate::store) struct Stored {
     #[diesel(sql_type = BigInt)]
-    id: i64,
+    pub(in crate::store) id: i64,
     #[diesel(sql_type = Text)]
     email_key: String,
 }
 
-/// Stores users by one statement. Answers them in their order; `None`, where an address is taken.
+/// Stores users by one statement. Answers them in their order, `None` where an address is taken; or nothing at all, and nothing
+/// is stored, where the depth of a queue is limited: what the limit refuses is owed to its user.
 pub(in crate::store) fn store_many(
     tx: &mut Tx<'_>,
     users: &[&NewUser],
-) -> Result<Vec<Option<User>>, StoreError> {
+) -> Result<Option<Vec<Option<User>>>, StoreError> {
     if users.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
     let rows: Vec<_> = users
         .iter()
         .map(|user| (*user, email_key(&user.email)))
         .collect();
-    let stored: Vec<Stored> = dialect::insert_users(micros(tx.now), &rows)?.load(tx.conn)?;
+    let Some(stored) = dialect::insert_users(tx, &rows)? else {
+        return Ok(None);
+    };
     // Who is first among those with one address has it.
     let mut ids: HashMap<_, _> = stored
         .into_iter()
@@ -297,7 +300,7 @@ pub(in crate::store) fn store_many(
         let id = ids.remove(key)?;
         Some(stored_user(tx, user, id))
     });
-    Ok(each.collect())
+    Ok(Some(each.collect()))
 }
 
 fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {

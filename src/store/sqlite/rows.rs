@@ -12,9 +12,13 @@ use super::{
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
+        users::Stored,
     },
 };
-use crate::{model::NewUser, store::StoreError};
+use crate::{
+    model::NewUser,
+    store::{StoreError, time::micros},
+};
 
 /// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
 /// stored, where the depth of a queue is limited.
@@ -22,8 +26,7 @@ pub(in crate::store) fn insert_jobs(
     tx: &mut Tx<'_>,
     rows: &[NewRow<'_>],
 ) -> Result<Option<Vec<i64>>, StoreError> {
-    let controls = tx.controls.all(tx.conn)?;
-    if controls.iter().any(|it| it.limits.max_depth.is_some()) {
+    if is_limited(tx)? {
         return Ok(None);
     }
     let values: Vec<_> = rows
@@ -57,11 +60,21 @@ pub(in crate::store) fn insert_jobs(
     Ok(Some((last - count + 1..=last).collect()))
 }
 
-/// Users with the keys of their addresses, those apart whose key is taken. Answers numbers and keys.
+/// Whether the depth of any queue is.
+fn is_limited(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    let controls = tx.controls.all(tx.conn)?;
+    Ok(controls.iter().any(|it| it.limits.max_depth.is_some()))
+}
+
+/// Stores users with the keys of their addresses, those apart whose key is taken; `None`, and nothing is stored, where the depth
+/// of a queue is limited.
 pub(in crate::store) fn insert_users(
-    now: i64,
+    tx: &mut Tx<'_>,
     users: &[(&NewUser, String)],
-) -> Result<Statement, StoreError> {
+) -> Result<Option<Vec<Stored>>, StoreError> {
+    if is_limited(tx)? {
+        return Ok(None);
+    }
     let rows: Vec<_> = users
         .iter()
         .map(|(user, key)| {
@@ -81,7 +94,9 @@ pub(in crate::store) fn insert_users(
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?, ? \
          FROM jsonb_each(?) WHERE TRUE ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
     );
-    Ok(insert.at(now).at(now).many(Many::of(&rows)?))
+    let now = micros(tx.now);
+    let insert = insert.at(now).at(now).many(Many::of(&rows)?);
+    Ok(Some(insert.load(tx.conn)?))
 }
 
 /// For the test that asks for its plan.

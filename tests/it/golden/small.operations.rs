@@ -53,7 +53,10 @@ pub(crate) struct CreateThingOk(Reply);
 impl CreateThingOk {
     /// 201: Stored.
     pub(crate) fn created(body: &types::Thing, location: &str) -> Self {
-        Self(Reply::json(201u16, body).header("Location", location))
+        Self(
+            Reply::json(201u16, body)
+                .header(const { http::HeaderName::from_static("location") }, location),
+        )
     }
 }
 /// An answer that was given before.
