@@ -43,7 +43,7 @@ impl Hints {
         self.waiting.notify_one();
     }
 
-    /// Waits until there is something to tell, and until that may be told.
+    /// Waits until there is something to tell; answers from when on it may be told.
     pub(super) async fn due(&self) -> Instant {
         self.waiting.notified().await;
         *self.next.lock().unwrap_or_else(PoisonError::into_inner)

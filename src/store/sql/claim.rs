@@ -83,9 +83,8 @@ struct Order {
 impl Engine {
     pub(in crate::store) async fn job_claim(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
         let order = Order::new(&claim, self.policies);
-        let claimed = self.write(Lane::Claims, move |tx| run(tx, &order)).await?;
-        self.runs.begun(claimed.runs);
-        Ok(claimed.claims)
+        let taken = self.write(Lane::Claims, move |tx| run(tx, &order));
+        Ok(self.begun(taken.await?))
     }
 
     pub(in crate::store) async fn job_claim_next(
@@ -96,10 +95,13 @@ impl Engine {
             return self.job_claim(claim).await;
         };
         let order = Order::new(&claim, self.policies);
-        let claimed = writer.stand(move |tx| run(tx, &order), Taken::is_enough);
-        let claimed = claimed.await?;
-        self.runs.begun(claimed.runs);
-        Ok(claimed.claims)
+        let taken = writer.stand(move |tx| run(tx, &order), Taken::is_enough);
+        Ok(self.begun(taken.await?))
+    }
+
+    fn begun(&self, taken: Taken) -> Claims {
+        self.runs.begun(taken.runs);
+        taken.claims
     }
 
     pub(in crate::store) fn claims_wait(&self) -> bool {

@@ -10,11 +10,7 @@ use std::{
 use slog::Logger;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    fresh,
-    standing::{Nudge, Standing},
-    tx::Tx,
-};
+use super::{fresh, tx::Tx};
 use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
     store::{StoreError, UserCreated},
@@ -69,6 +65,8 @@ pub(in crate::store) type Failure = dyn Fn() -> StoreError;
 
 struct Work<F, T> {
     run: F,
+    /// For work that stands: whether an outcome is worth an answer.
+    enough: Option<fn(&T) -> bool>,
     /// Of the last run.
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -88,11 +86,46 @@ where
         self.outcome.as_ref()?.as_ref().err()
     }
 
+    fn stands(&self) -> bool {
+        self.enough.is_some()
+    }
+
+    fn is_enough(&self) -> bool {
+        match (&self.outcome, self.enough) {
+            (None, _) => false,
+            (Some(Ok(outcome)), Some(enough)) => enough(outcome),
+            (Some(_), _) => true,
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
     fn answer(self: Box<Self>, failure: Option<&Failure>) {
         let outcome = told(self.outcome, failure);
         // A caller that has gone away does not want to know.
         let _ = self.reply.send(outcome);
     }
+}
+
+/// Ends the wait of all that stands: it is run once more, and answered whatever comes of it.
+struct Nudge;
+
+impl Unit for Nudge {
+    fn run(&mut self, _tx: &mut Tx<'_>) -> bool {
+        true
+    }
+
+    fn failure(&self) -> Option<&StoreError> {
+        None
+    }
+
+    fn is_nudge(&self) -> bool {
+        true
+    }
+
+    fn answer(self: Box<Self>, _failure: Option<&Failure>) {}
 }
 
 /// What a caller hears: that the commit failed, unless its unit was refused for itself.
@@ -144,17 +177,11 @@ impl Units {
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let unit = Work {
-            run: work,
-            outcome: None,
-            reply,
-        };
-        self.send(Box::new(unit)).await?;
-        answer.await.unwrap_or(Err(STOPPED))
+        self.work(work, None).await
     }
 
-    /// The same, but answers only when the outcome is `enough`, or somebody nudges. For writers that keep what stands.
+    /// The same, but answers only when the outcome is `enough`, or somebody nudges. For writers that keep what stands: it is
+    /// run again at the end of each commit that may have brought what it waits for, and so shares that commit.
     pub(in crate::store) async fn stand<F, T>(
         &self,
         work: F,
@@ -164,7 +191,21 @@ impl Units {
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let (unit, answer) = Standing::new(work, enough);
+        self.work(work, Some(enough)).await
+    }
+
+    async fn work<F, T>(&self, run: F, enough: Option<fn(&T) -> bool>) -> Result<T, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let unit = Work {
+            run,
+            enough,
+            outcome: None,
+            reply,
+        };
         self.send(Box::new(unit)).await?;
         answer.await.unwrap_or(Err(STOPPED))
     }
