@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
 use slog::{Logger, o};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     auth::{Caller, Tokens},
@@ -44,6 +44,8 @@ pub struct ApiContext {
     pub(super) cors: Cors,
     pub(super) body_limit: usize,
     pub(super) in_progress: InProgress,
+    /// Requests that are answered to their end whether or not their caller is still there.
+    pub(super) finishing: TaskTracker,
     pub(super) log: Logger,
     pub(super) stopping: CancellationToken,
 }
@@ -71,6 +73,7 @@ impl ApiContext {
             cors: Cors::new(&config.cors_origins),
             body_limit: config.body_limit,
             in_progress: InProgress::default(),
+            finishing: TaskTracker::new(),
             log: log.new(o!("component" => "api")),
             stopping,
         }

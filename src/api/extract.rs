@@ -3,7 +3,7 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,11 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::{
@@ -53,10 +57,8 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
         let context = context.downcast_ref::<Arc<ApiContext>>().ok_or_else(|| {
             HttpError::for_internal_error("the server has another context".to_owned())
         })?;
-        let path = <Path<BTreeMap<String, String>> as SharedExtractor>::from_request(rqctx).await;
-        let path: Vec<_> = path
-            .map(|path| path.into_inner().into_iter().collect())
-            .unwrap_or_default();
+        let path = <Path<Variables> as SharedExtractor>::from_request(rqctx).await;
+        let path = path.map_or_else(|_| Vec::new(), |path| path.into_inner().0);
         let from = rqctx.request.remote_addr().ip();
         let input = receive::<O>(context, from, &path, request);
         let input = contained(&context.metrics, input).await;
@@ -68,6 +70,32 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
             extension_mode: O::extension(),
             parameters: O::parameters(),
         }
+    }
+}
+
+/// What stands in the path, percent-decoded, by the names of its variables.
+#[derive(Debug, JsonSchema)]
+struct Variables(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Variables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Variables;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the variables of a path")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Variables, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Variables(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) trait Operation: Send + Sync + 'static {
     const ID: &'static str;
     /// Whether a caller must prove who it is.
     const SECURED: bool;
+    /// Whether it only reads (RFC 9110 §9.2.1): there is nothing to finish when the caller has gone away.
+    const SAFE: bool;
     const HAS_BODY: bool;
     /// Whether it takes an Idempotency-Key.
     const IDEMPOTENT: bool;
@@ -61,12 +63,32 @@ pub(crate) struct Input<O: Operation> {
     pub key: Option<Key>,
 }
 
-/// Runs a handler on what was received.
+/// Runs a handler on what was received: to its end, log line and count included, also when the caller hangs up, unless
+/// it only reads.
 pub(super) async fn answer<O, F>(
     request: RequestContext<Arc<ApiContext>>,
     received: Received<O>,
-    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F,
+    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F + Send + 'static,
 ) -> Result<Answer<O>, Failed<O>>
+where
+    O: Operation,
+    F: Future<Output = Result<O::Success, Failure>> + Send + 'static,
+{
+    if O::SAFE {
+        return Ok(answered(request, received, handler).await);
+    }
+    let finishing = request.context().finishing.clone();
+    let answer = finishing.spawn(answered(request, received, handler));
+    answer
+        .await
+        .map_err(|error| HttpError::for_internal_error(error.to_string()).into())
+}
+
+async fn answered<O, F>(
+    request: RequestContext<Arc<ApiContext>>,
+    received: Received<O>,
+    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F,
+) -> Answer<O>
 where
     O: Operation,
     F: Future<Output = Result<O::Success, Failure>> + Send,
@@ -96,10 +118,10 @@ where
     context
         .cors
         .allow(request.request.headers(), response.headers_mut());
-    Ok(Answer {
+    Answer {
         response,
         operation: PhantomData,
-    })
+    }
 }
 
 /// A failure's cause is logged here and nowhere else.

@@ -87,7 +87,7 @@ fn operation(operation: &Operation) -> TokenStream {
         || quote! { serde::de::IgnoredAny },
         |body| quote! { types::#body },
     );
-    let has_body = body.is_some();
+    let (safe, has_body) = (operation.method == "GET", body.is_some());
     let idempotent = takes_idempotency_key(operation);
     let error = format_ident!(
         "{}",
@@ -117,6 +117,7 @@ fn operation(operation: &Operation) -> TokenStream {
         impl Operation for #marker {
             const ID: &'static str = #id;
             const SECURED: bool = #secured;
+            const SAFE: bool = #safe;
             const HAS_BODY: bool = #has_body;
             const IDEMPOTENT: bool = #idempotent;
             const ERRORS: &'static [u16] = &[#(#statuses),*];

@@ -61,13 +61,13 @@ pub(super) struct JobAndStatus {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Request {
-    pub(super) operation: Text,
+    pub(super) operation: &'static str,
     pub(super) status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Operation {
-    pub(super) operation: Text,
+    pub(super) operation: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

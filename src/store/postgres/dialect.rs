@@ -165,17 +165,31 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
 }
 
 /// The array makes the planner look the rows up one by one, however many it thinks that there are.
+macro_rules! claim {
+    ($unless:literal) => {
+        concat!(
+            "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = GREATEST(?, \
+             CASE WHEN attempt > 0 THEN (SELECT finished_at FROM job_attempts WHERE job_id = job_queue.id \
+             AND number = job_queue.attempt) END), lease_token = hashtextextended(gen_random_uuid()::text, id), \
+             lease_until = ?, worker = ? \
+             WHERE id = ANY(ARRAY(SELECT id FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? ",
+            $unless,
+            "ORDER BY rank, id LIMIT ? FOR UPDATE SKIP LOCKED)) \
+             RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
+             schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
+            super::sql::ties::ties!()
+        )
+    };
+}
+
 /// For the test that asks for its plan.
-pub(in crate::store) const CLAIM: &str = concat!(
-    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = GREATEST(?, \
-     CASE WHEN attempt > 0 THEN (SELECT finished_at FROM job_attempts WHERE job_id = job_queue.id \
-     AND number = job_queue.attempt) END), lease_token = hashtextextended(gen_random_uuid()::text, id), lease_until = ?, worker = ? \
-     WHERE id = ANY(ARRAY(SELECT id FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? \
-     ORDER BY rank, id LIMIT ? FOR UPDATE SKIP LOCKED)) \
-     RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
-    super::sql::ties::ties!()
-);
+pub(in crate::store) const CLAIM: &str = claim!("");
+
+/// The same, of nothing if anybody waits at a gate or anything was ordered.
+pub(in crate::store) const CLAIM_UNHINDERED: Option<&str> = Some(claim!(
+    "AND NOT EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL) \
+     AND NOT EXISTS (SELECT 1 FROM controls) "
+));
 
 /// Behind the columns of a statement that writes: the number of its transaction.
 pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";

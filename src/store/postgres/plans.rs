@@ -57,7 +57,7 @@ const SHOW: &str = "CREATE FUNCTION show(query text) RETURNS SETOF text LANGUAGE
      $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$; SET plan_cache_mode = force_generic_plan";
 
 /// Statements, the types of their values, and the index that they use.
-const HOT: [(&str, &str, &str); 37] = [
+const HOT: [(&str, &str, &str); 39] = [
     (
         dialect::CLAIM,
         "timestamptz, timestamptz, text, text, bigint",
@@ -67,6 +67,16 @@ const HOT: [(&str, &str, &str); 37] = [
         dialect::CLAIM,
         "timestamptz, timestamptz, text, text, bigint",
         "job_queue_pkey",
+    ),
+    (
+        dialect::CLAIM_UNHINDERED.unwrap(),
+        "timestamptz, timestamptz, text, text, bigint",
+        "job_queue_pending",
+    ),
+    (
+        dialect::CLAIM_UNHINDERED.unwrap(),
+        "timestamptz, timestamptz, text, text, bigint",
+        "job_queue_held",
     ),
     (
         dialect::HEARTBEAT,

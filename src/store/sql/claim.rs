@@ -1,9 +1,9 @@
-//! Owns giving leases on due jobs, and extending them.
+//! Owns giving leases on due jobs.
 //! Must not know: what a worker does with a job.
 
 use diesel::{
-    Queryable, QueryableByName, RunQueryDsl,
-    sql_types::{BigInt, Bool, Integer, Nullable, Text},
+    Queryable, RunQueryDsl,
+    sql_types::{BigInt, Integer, Nullable, Text},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -13,16 +13,16 @@ use std::{
 
 use super::{
     Document, Engine, Moment, RawJson, dialect,
-    gates::Gates,
+    gates::{self, Gates},
     held,
     runs::Run,
     statement::statement,
     ties::{self, Ties},
     time::{micros, moment, span},
-    tx::{Lane, Tx},
+    tx::{Lane, Turn, Tx},
 };
 use crate::{
-    model::{ClaimedJob, JobPolicy, JobStatus, LeaseState, LeaseToken},
+    model::{ClaimedJob, JobPolicy, JobStatus, LeaseToken},
     store::{Claim, Claims, StoreError},
 };
 
@@ -114,15 +114,6 @@ impl Engine {
             None => Ok(()),
         }
     }
-
-    pub(in crate::store) async fn job_heartbeat(
-        &self,
-        leases: Vec<(i64, LeaseToken)>,
-        lease: Duration,
-    ) -> Result<Vec<LeaseState>, StoreError> {
-        self.write(Lane::Runs, move |tx| heartbeat(tx, &leases, lease))
-            .await
-    }
 }
 
 /// What a claim came to, and what is to be remembered of it.
@@ -146,18 +137,26 @@ impl Taken {
 }
 
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
+    let mut taken = Taken::default();
+    taken.claims.began = Some(tx.began);
+    let tried = unhindered(tx, order, &mut taken)?;
+    if !taken.claims.jobs.is_empty() || taken.claims.more {
+        return Ok(taken);
+    }
     let any_held = held::any_held(tx)?;
     let mut gates = Gates::of(tx, order.policies)?;
+    if tried && !any_held && gates.is_none() {
+        // There was nothing in the way: there are no jobs.
+        return Ok(taken);
+    }
     if any_held {
         tx.alone()?;
         open(tx, gates.as_mut(), order)?;
     }
-    let mut taken = Taken::default();
-    taken.claims.began = Some(tx.began);
     let mut aside = 0;
     for queue in &order.queues {
         loop {
-            let left = i64::try_from(order.limit - taken.claims.jobs.len()).unwrap_or(i64::MAX);
+            let left = order.left(&taken);
             let left = match gates.as_mut() {
                 Some(gates) if left > 0 => left.min(gates.queue(tx, queue)?),
                 _ => left,
@@ -165,7 +164,7 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
             if left < 1 {
                 break;
             }
-            let rows = take(tx, order, queue, left)?;
+            let rows = take(tx, dialect::CLAIM, order, queue, left)?;
             let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut taken)?;
             if refused.is_empty() {
                 break;
@@ -186,6 +185,30 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
         taken.claims.ready_at = gates.close(tx)?.map(moment);
     }
     Ok(taken)
+}
+
+/// Where a question costs as much as a claim, none is asked: this claim takes nothing if anything may be in the way. False,
+/// where it was not tried.
+fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
+    let Some(claim) = dialect::CLAIM_UNHINDERED else {
+        return Ok(false);
+    };
+    let seldom = tx.controls.hindered || *tx.turn == Turn::Alone;
+    if seldom || gates::any_declared(order.policies) {
+        return Ok(false);
+    }
+    for queue in &order.queues {
+        let left = order.left(taken);
+        if left < 1 {
+            break;
+        }
+        let rows = take(tx, claim, order, queue, left)?;
+        let refused = judge(tx, order, queue, rows, None, taken)?;
+        put_aside(tx, &refused)?;
+        // There may be others behind them.
+        taken.claims.more |= !refused.is_empty();
+    }
+    Ok(true)
 }
 
 /// Lets through what may start, and what this worker can read.
@@ -215,12 +238,13 @@ fn open(tx: &mut Tx<'_>, gates: Option<&mut Gates>, order: &Order) -> Result<(),
 
 fn take(
     tx: &mut Tx<'_>,
+    claim: &'static str,
     order: &Order,
     queue: &str,
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let now = micros(tx.now);
-    let claim = statement(dialect::CLAIM)
+    let claim = statement(claim)
         .at(now)
         .at(now.saturating_add(span(order.lease)))
         .text(order.worker.as_str())
@@ -331,6 +355,11 @@ impl Order {
         }
     }
 
+    /// How many more may be taken.
+    fn left(&self, taken: &Taken) -> i64 {
+        i64::try_from(self.limit - taken.claims.jobs.len()).unwrap_or(i64::MAX)
+    }
+
     fn can_read(&self, job_type: &str, fingerprint: &str) -> bool {
         self.reads.as_ref().is_none_or(|reads| {
             reads.iter().any(|(known, print)| {
@@ -359,38 +388,6 @@ impl Claimed {
             lease: LeaseToken(self.lease_token),
         }
     }
-}
-
-#[derive(QueryableByName)]
-struct Extended {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = BigInt)]
-    lease_token: i64,
-    #[diesel(sql_type = Bool)]
-    cancel_requested: bool,
-}
-
-/// One statement for all leases of a process. A lease that ran out but was not taken back yet is extended: nobody else
-/// has the job. The token is part of the answer: a worker may name an old lease beside the new one of the same job.
-fn heartbeat(
-    tx: &mut Tx<'_>,
-    leases: &[(i64, LeaseToken)],
-    lease: Duration,
-) -> Result<Vec<LeaseState>, StoreError> {
-    let named: Vec<(i64, i64)> = leases.iter().map(|(id, token)| (*id, token.0)).collect();
-    let until = micros(tx.now).saturating_add(span(lease));
-    let extended: Vec<Extended> = dialect::heartbeat(until, &named)?.load(tx.conn)?;
-    let extended: HashMap<_, _> = extended
-        .iter()
-        .map(|row| ((row.id, row.lease_token), row.cancel_requested))
-        .collect();
-    let state = |lease| match extended.get(lease) {
-        Some(true) => LeaseState::CancelRequested,
-        Some(false) => LeaseState::Live,
-        None => LeaseState::Lost,
-    };
-    Ok(named.iter().map(state).collect())
 }
 
 /// Rows for `json_each`.

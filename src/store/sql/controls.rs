@@ -21,6 +21,8 @@ pub(in crate::store) struct Controls {
     /// Of what others may have changed; `None`: nobody knows.
     version: Option<i64>,
     known: Option<Arc<[Control]>>,
+    /// Whether the last claim that asked found anything in its way.
+    pub(in crate::store) hindered: bool,
 }
 
 impl Controls {

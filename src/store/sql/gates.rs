@@ -82,6 +82,16 @@ impl Allowance {
     }
 }
 
+/// Whether the contract limits any job type.
+pub(in crate::store) fn any_declared(policies: &[JobPolicy]) -> bool {
+    policies.iter().any(|policy| {
+        policy.concurrency.is_some()
+            || policy.rate.is_some()
+            || policy.key_concurrency.is_some()
+            || policy.key_rate.is_some()
+    })
+}
+
 /// The gates of one claim.
 pub(in crate::store) struct Gates {
     policies: &'static [JobPolicy],
@@ -96,13 +106,7 @@ impl Gates {
         policies: &'static [JobPolicy],
     ) -> Result<Option<Self>, StoreError> {
         let controls = tx.controls.all(tx.conn)?;
-        let limited = |policy: &JobPolicy| {
-            policy.concurrency.is_some()
-                || policy.rate.is_some()
-                || policy.key_concurrency.is_some()
-                || policy.key_rate.is_some()
-        };
-        let any = !controls.is_empty() || policies.iter().any(limited);
+        let any = !controls.is_empty() || any_declared(policies);
         if any {
             // What runs is counted, and then more is started.
             tx.alone()?;

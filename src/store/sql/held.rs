@@ -47,6 +47,7 @@ pub(in crate::store) fn any_held(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
     if !ordered {
         tx.controls.are_none();
     }
+    tx.controls.hindered = held || ordered;
     Ok(held)
 }
 

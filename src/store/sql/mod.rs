@@ -16,6 +16,7 @@ pub(super) mod filter;
 pub(super) mod fresh;
 pub(super) mod gates;
 pub(super) mod groups;
+pub(super) mod heartbeats;
 pub(super) mod held;
 pub(super) mod idempotency;
 pub(super) mod jobs;

@@ -12,6 +12,7 @@ pub(super) mod limit;
 pub(super) mod mount;
 #[cfg(test)]
 mod plans;
+mod read_lock;
 mod rows;
 #[path = "../sql/mod.rs"]
 mod sql;
@@ -35,6 +36,7 @@ pub use self::within::enqueue_in;
 use self::{
     background::Background,
     dialect::{Backend, Conn},
+    read_lock::Reads,
     sql::{
         runs::Runs,
         statement::{self, statement},
@@ -60,6 +62,7 @@ pub(super) struct Sqlite {
     path: PathBuf,
     writer: Writer,
     readers: Readers<Conn>,
+    reads: Arc<Reads>,
     wake: Wake,
     /// How much waiting outweighs one step of priority.
     ageing: Duration,
@@ -84,7 +87,7 @@ impl Sqlite {
             let conn = files::prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
             let (writer, thread) = writer::start(conn, Arc::clone(&clock), wake.clone(), &log)?;
-            let background = Background::start(&path, wake.clone(), &log)?;
+            let (background, reads) = Background::start(&path, wake.clone(), &log)?;
             let readers = {
                 let path = path.clone();
                 Readers::new(READERS, move || connection::open_reader(&path))
@@ -94,6 +97,7 @@ impl Sqlite {
                 path,
                 writer,
                 readers,
+                reads,
                 wake,
                 ageing,
                 policies,
@@ -202,6 +206,7 @@ impl Sqlite {
         F: Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.reads.one();
         self.readers.read_here(query).await
     }
 

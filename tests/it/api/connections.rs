@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::server::TestServer;
+use crate::support::{process::until, server::TestServer};
 
 async fn connect(server: &TestServer, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -32,6 +32,34 @@ async fn a_stop_does_not_wait_for_a_body_that_never_comes() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// Each is stored, and told in the metrics, though nobody is there for the answer.
+#[tokio::test]
+async fn what_changes_something_is_finished_when_its_caller_hangs_up() {
+    let server = TestServer::start(Mode::Default).await;
+    let lock = server.database.place().locked();
+    let mut callers = Vec::new();
+    for number in 0..20 {
+        let body = format!(r#"{{"email":"ada{number}@example.com","age":36}}"#);
+        let head = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+        let length = body.len();
+        let request = format!("{head}content-length: {length}\r\n\r\n{body}");
+        callers.push(connect(&server, &request).await);
+    }
+    // What was sent before has arrived once a later request on another connection is answered.
+    assert_eq!(server.get("/healthz").await.status, 200);
+    drop(callers);
+    assert_eq!(server.get("/healthz").await.status, 200);
+    drop(lock);
+    let counted = r#"http_requests_total{operation="create_user",status="201"} 20"#;
+    until("every sign-up is counted", || async {
+        server.metrics.encode(&[]).contains(counted)
+    })
+    .await;
+    let users = server.get("/users?limit=100").await.json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 20);
+    server.close().await;
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub(crate) struct CreateThing;
 impl Operation for CreateThing {
     const ID: &'static str = "create_thing";
     const SECURED: bool = true;
+    const SAFE: bool = false;
     const HAS_BODY: bool = true;
     const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
@@ -76,6 +77,7 @@ pub(crate) struct DeleteThing;
 impl Operation for DeleteThing {
     const ID: &'static str = "delete_thing";
     const SECURED: bool = true;
+    const SAFE: bool = false;
     const HAS_BODY: bool = false;
     const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
@@ -121,6 +123,7 @@ pub(crate) struct EnqueuePaintThing;
 impl Operation for EnqueuePaintThing {
     const ID: &'static str = "enqueue_paint_thing";
     const SECURED: bool = true;
+    const SAFE: bool = false;
     const HAS_BODY: bool = true;
     const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];
@@ -188,6 +191,7 @@ pub(crate) struct ListThings;
 impl Operation for ListThings {
     const ID: &'static str = "list_things";
     const SECURED: bool = false;
+    const SAFE: bool = true;
     const HAS_BODY: bool = false;
     const IDEMPOTENT: bool = false;
     const ERRORS: &'static [u16] = &[400u16];

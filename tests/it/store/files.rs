@@ -1,18 +1,26 @@
 //! What is SQLite's own: files that are refused, settings, backup, migrations.
 
-use std::{fs, path::Path, process::Stdio, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Stdio, sync::Arc};
 
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    sql_query, sql_types::Integer,
+};
 use lockstep::{
     clock::SystemClock,
     processors::user_created::job_for,
     store::{Store, StoreConfig, StoreError},
 };
 use slog::Logger;
+use tokio::task::{spawn_blocking, yield_now};
 
 use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
-    support::database::{Database, ada},
+    support::{
+        database::{Database, ada},
+        process::until,
+    },
 };
 
 async fn open(path: &Path) -> Result<Store, StoreError> {
@@ -214,4 +222,86 @@ async fn a_start_does_not_wait_for_the_lock_of_another_that_writes() {
     drop(lock);
     other.close().await;
     database.close().await;
+}
+
+/// Whether any reader keeps its place in the WAL: a lock on one of five bytes of the index beside it (SQLite's walformat).
+fn is_read(path: &Path) -> bool {
+    let index = fs::metadata(format!("{}-shm", path.display())).unwrap();
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    locks.lines().any(|lock| {
+        let words: Vec<&str> = lock.split_whitespace().collect();
+        let place = words[5].rsplit(':').next().unwrap();
+        let (first, last) = (words[6].parse(), words[7].parse());
+        words[3] == "READ"
+            && place == index.ino().to_string()
+            && matches!((first, last), (Ok(123_u64..=127), Ok(123_u64..=127)))
+    })
+}
+
+async fn read_often(store: &Store) {
+    for _ in 0..300 {
+        assert!(store.user_get(1).await.unwrap().is_none());
+    }
+}
+
+/// Between them, when nobody reads: it is the process that keeps it.
+#[tokio::test]
+async fn many_reads_share_a_lock_that_goes_when_they_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let store = open(&path).await.unwrap();
+    assert!(!is_read(&path));
+    until("the lock is kept", || async {
+        read_often(&store).await;
+        is_read(&path)
+    })
+    .await;
+    until("the lock is given up", || async { !is_read(&path) }).await;
+    store.close().await;
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+/// Makes a commit, and carries all into the file, for which every reader must be out of the way. False, if it could not.
+fn carry(path: &Path) -> bool {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 5000; CREATE TABLE more (id); DROP TABLE more")
+        .unwrap();
+    let done: Checkpoint = sql_query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .get_result(&mut conn)
+        .unwrap();
+    done.busy == 0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_comes_through_among_many_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let store = open(&path).await.unwrap();
+    let reads = async {
+        loop {
+            read_often(&store).await;
+            yield_now().await;
+        }
+    };
+    let checkpoints = async {
+        until("the lock is kept", || async { is_read(&path) }).await;
+        for _ in 0..20 {
+            // The store's own may be under way: then this one is refused at once.
+            until("the checkpoint comes through", || {
+                let path = path.clone();
+                async { spawn_blocking(move || carry(&path)).await.unwrap() }
+            })
+            .await;
+        }
+    };
+    tokio::select! {
+        () = reads => unreachable!("it has no end"),
+        () = checkpoints => {}
+    }
+    store.close().await;
 }
