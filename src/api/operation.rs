@@ -1,7 +1,9 @@
 //! Owns running one operation: its types, its handler's outcome, contained panics, log line and metrics.
 //! Must not know: any concrete operation.
 
-use std::{any::Any, fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any, fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Instant,
+};
 
 use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
@@ -95,6 +97,12 @@ where
 {
     let context = request.context();
     let Received { input, began } = received;
+    let mut told = Told::<O> {
+        request: &request,
+        began,
+        status: HUNG_UP,
+        operation: PhantomData,
+    };
     let outcome = match input {
         // In a box: what is around a handler is moved some times before it runs, with all that it holds.
         Ok(input) => {
@@ -107,13 +115,8 @@ where
         Ok(success) => success.into(),
         Err(failure) => failed::<O>(context, &request, failure),
     };
-    let (status, elapsed) = (reply.status().as_u16(), began.elapsed());
-    context
-        .metrics
-        .http_request(O::ID, status, elapsed.as_secs_f64());
-    info!(context.log, "request answered";
-        "request_id" => &request.request_id, "method" => request.request.method().as_str(),
-        "operation" => O::ID, "status" => status, "duration_ms" => elapsed.as_secs_f64() * 1000.0);
+    told.status = reply.status().as_u16();
+    drop(told);
     let mut response = reply.into_response();
     context
         .cors
@@ -121,6 +124,33 @@ where
     Answer {
         response,
         operation: PhantomData,
+    }
+}
+
+/// What metrics and log have for a request whose caller did not wait for the answer, as nginx has.
+const HUNG_UP: u16 = 499;
+
+/// Tells metrics and log of a request when it ends, however it ends.
+struct Told<'r, O: Operation> {
+    request: &'r RequestContext<Arc<ApiContext>>,
+    began: Instant,
+    status: u16,
+    operation: PhantomData<O>,
+}
+
+impl<O: Operation> Drop for Told<'_, O> {
+    fn drop(&mut self) {
+        let (request, status) = (self.request, self.status);
+        let (context, elapsed) = (request.context(), self.began.elapsed().as_secs_f64());
+        context.metrics.http_request(O::ID, status, elapsed);
+        let how = if status == HUNG_UP {
+            "request left by its caller"
+        } else {
+            "request answered"
+        };
+        info!(context.log, "{}", how;
+            "request_id" => &request.request_id, "method" => request.request.method().as_str(),
+            "operation" => O::ID, "status" => status, "duration_ms" => elapsed * 1000.0);
     }
 }
 

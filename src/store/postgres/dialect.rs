@@ -166,7 +166,7 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
 
 /// The array makes the planner look the rows up one by one, however many it thinks that there are.
 macro_rules! claim {
-    ($unless:literal) => {
+    ($unless:expr) => {
         concat!(
             "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = GREATEST(?, \
              CASE WHEN attempt > 0 THEN (SELECT finished_at FROM job_attempts WHERE job_id = job_queue.id \
@@ -182,14 +182,22 @@ macro_rules! claim {
     };
 }
 
+/// Anybody waits at a gate.
+macro_rules! held {
+    () => {
+        "EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL)"
+    };
+}
+
 /// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = claim!("");
 
 /// The same, of nothing if anybody waits at a gate or anything was ordered.
-pub(in crate::store) const CLAIM_UNHINDERED: Option<&str> = Some(claim!(
-    "AND NOT EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL) \
-     AND NOT EXISTS (SELECT 1 FROM controls) "
-));
+pub(in crate::store) const CLAIM_UNHINDERED: Option<&str> = Some(claim!(concat!(
+    "AND NOT ",
+    held!(),
+    " AND NOT EXISTS (SELECT 1 FROM controls) "
+)));
 
 /// Behind the columns of a statement that writes: the number of its transaction.
 pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";
@@ -204,8 +212,11 @@ pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<
 }
 
 /// For the test that asks for its plan.
-pub(in crate::store) const ANY_HELD: &str = "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' \
-     AND held_by IS NOT NULL) AS held, EXISTS (SELECT 1 FROM controls) AS ordered";
+pub(in crate::store) const ANY_HELD: &str = concat!(
+    "SELECT ",
+    held!(),
+    " AS held, EXISTS (SELECT 1 FROM controls) AS ordered"
+);
 
 #[derive(QueryableByName)]
 struct InTheWay {

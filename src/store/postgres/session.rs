@@ -28,6 +28,16 @@ impl Settings {
         sql + &durable(false)
     }
 
+    /// What a session that writes is set to besides. Its statements have one plan each, whatever their values (plans.rs): by
+    /// itself the server plans a claim anew each time where many jobs are due, because for any limit it expects a tenth of
+    /// them.
+    pub(super) fn writing_sql(&self) -> &'static str {
+        match &self.options {
+            Some(options) if options.contains("plan_cache_mode") => "",
+            _ => "SET plan_cache_mode = force_generic_plan;",
+        }
+    }
+
     /// What every transaction has to be set to, if a pooler may give each another session: `SET` would stay behind in
     /// a session that somebody else gets next. None: `session_sql` is enough.
     pub(super) fn transaction_sql(&self) -> Option<String> {
@@ -96,5 +106,9 @@ mod tests {
         let url = "postgres://me@localhost/d?options=-c%20lock_timeout%3D1";
         let sql = Settings::parse(url).unwrap().session_sql();
         assert!(!sql.contains("lock_timeout") && sql.contains("statement_timeout"));
+        let planning = |url| Settings::parse(url).unwrap().writing_sql();
+        assert!(planning(url).contains("force_generic_plan"));
+        let url = "postgres://me@localhost/d?options=-c%20plan_cache_mode%3Dauto";
+        assert_eq!(planning(url), "");
     }
 }

@@ -359,11 +359,12 @@ impl Committer {
     }
 }
 
-/// A connection that has what ends a transaction.
+/// A connection for writing, that has what ends a transaction.
 fn connect(settings: &Settings) -> Result<Conn, StoreError> {
     let mut conn = reopen(settings)?;
     if settings.statement_cache {
-        conn.batch_execute(&prepare())?;
+        let writing = settings.writing_sql();
+        conn.batch_execute(&format!("{writing} {}", prepare()))?;
     }
     Ok(conn)
 }

@@ -139,16 +139,12 @@ impl Taken {
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
     taken.claims.began = Some(tx.began);
-    let tried = unhindered(tx, order, &mut taken)?;
+    unhindered(tx, order, &mut taken)?;
     if !taken.claims.jobs.is_empty() || taken.claims.more {
         return Ok(taken);
     }
     let any_held = held::any_held(tx)?;
     let mut gates = Gates::of(tx, order.policies)?;
-    if tried && !any_held && gates.is_none() {
-        // There was nothing in the way: there are no jobs.
-        return Ok(taken);
-    }
     if any_held {
         tx.alone()?;
         open(tx, gates.as_mut(), order)?;
@@ -187,15 +183,15 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     Ok(taken)
 }
 
-/// Where a question costs as much as a claim, none is asked: this claim takes nothing if anything may be in the way. False,
-/// where it was not tried.
-fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
+/// Where a question costs as much as a claim, none is asked at first: this claim takes nothing if anything may be in the way.
+/// What it does not find is looked for once more, behind the question.
+fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<(), StoreError> {
     let Some(claim) = dialect::CLAIM_UNHINDERED else {
-        return Ok(false);
+        return Ok(());
     };
     let seldom = tx.controls.hindered || *tx.turn == Turn::Alone;
     if seldom || gates::any_declared(order.policies) {
-        return Ok(false);
+        return Ok(());
     }
     for queue in &order.queues {
         let left = order.left(taken);
@@ -208,7 +204,7 @@ fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool,
         // There may be others behind them.
         taken.claims.more |= !refused.is_empty();
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Lets through what may start, and what this worker can read.

@@ -21,7 +21,7 @@ pub(in crate::store) struct Controls {
     /// Of what others may have changed; `None`: nobody knows.
     version: Option<i64>,
     known: Option<Arc<[Control]>>,
-    /// Whether the last claim that asked found anything in its way.
+    /// Whether the last claim that asked found anything in its way. Where to begin, no more: it may be wrong by now.
     pub(in crate::store) hindered: bool,
 }
 

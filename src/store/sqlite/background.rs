@@ -35,8 +35,10 @@ const WATCHED: Duration = Duration::from_millis(50);
 /// What the thread can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
-    /// To look now.
+    /// To look for commits now.
     Look,
+    /// That there are many reads.
+    Reads,
     Stop,
 }
 
@@ -103,7 +105,7 @@ fn watch(
         if let Err(error) = lock.release(conn) {
             warn!(log, "the lock of the reads cannot be given up"; "error" => %error);
         }
-        if word.is_ok() || Instant::now() >= next {
+        if word == Ok(Word::Look) || Instant::now() >= next {
             pause = look(conn, wake, pause, &mut seen, log);
             next = Instant::now() + pause;
         }

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{QueryResult, connection::SimpleConnection, sqlite::SqliteConnection};
+use diesel::{
+    QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::BigInt,
+    sqlite::SqliteConnection,
+};
 
 use super::background::Word;
 
@@ -19,14 +22,14 @@ use super::background::Word;
 const TERM: Duration = Duration::from_millis(5);
 /// Reads in a term that make it worth its while: it costs what some reads cost.
 const MANY: u32 = 16;
-/// So many reads make the keeper look up.
+/// After so many, the keeper is told.
 const SOME: u64 = 256;
 
 /// Counts reads, and tells the keeper of the lock.
 pub(super) struct Reads {
     count: AtomicU64,
-    /// The keeper has the lock, and will look by itself.
-    kept: AtomicBool,
+    /// The keeper knows that there are many.
+    told: AtomicBool,
     keeper: Sender<Word>,
 }
 
@@ -34,7 +37,7 @@ impl Reads {
     pub(super) fn new(keeper: Sender<Word>) -> Self {
         Self {
             count: AtomicU64::new(0),
-            kept: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             keeper,
         }
     }
@@ -42,17 +45,17 @@ impl Reads {
     /// One more.
     pub(super) fn one(&self) {
         let before = self.count.fetch_add(1, Ordering::Relaxed);
-        if before % SOME == SOME - 1 && !self.kept.load(Ordering::Relaxed) {
+        if before % SOME == SOME - 1 && !self.told.swap(true, Ordering::Relaxed) {
             // It may have ended.
-            let _ = self.keeper.send(Word::Look);
+            let _ = self.keeper.send(Word::Reads);
         }
     }
 }
 
 /// The keeper's side.
 pub(super) struct ReadLock {
-    /// Reads at the last renewal, and when that was.
-    seen: (u64, Instant),
+    /// What there was at the last renewal: reads, the moment, and the version of the data.
+    seen: (u64, Instant, i64),
     /// Until when it is kept.
     until: Option<Instant>,
 }
@@ -60,7 +63,7 @@ pub(super) struct ReadLock {
 impl ReadLock {
     pub(super) fn new() -> Self {
         Self {
-            seen: (0, Instant::now()),
+            seen: (0, Instant::now(), 0),
             until: None,
         }
     }
@@ -77,19 +80,37 @@ impl ReadLock {
         }
     }
 
-    /// Takes it for another term, if enough reads came since it was last asked for. To be released before.
+    /// Takes it for another term, if enough reads came since it was last asked for. Not if a commit came, too: the next one
+    /// would make it useless, and a WAL whose every commit is kept by somebody never starts over. To be released before.
     pub(super) fn renew(&mut self, conn: &mut SqliteConnection, reads: &Reads) -> QueryResult<()> {
+        reads.told.store(false, Ordering::Relaxed);
         let (count, now) = (reads.count.load(Ordering::Relaxed), Instant::now());
-        let (before, then) = std::mem::replace(&mut self.seen, (count, now));
+        let (before, then, old) = self.seen;
         let came = u32::try_from(count.wrapping_sub(before)).unwrap_or(u32::MAX);
-        let many = TERM.saturating_mul(came) > now.duration_since(then).saturating_mul(MANY);
-        reads.kept.store(many, Ordering::Relaxed);
-        if many {
-            conn.batch_execute("BEGIN")?;
-            self.until = Some(now + TERM);
-            // A transaction locks when it first reads.
-            conn.batch_execute("SELECT count(*) FROM sqlite_schema")?;
+        self.seen = (count, now, old);
+        if came < MANY || TERM.saturating_mul(came) < now.duration_since(then).saturating_mul(MANY)
+        {
+            return Ok(());
         }
+        let version = sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
+        self.seen = (count, now, version);
+        if version == old {
+            self.take(conn, now + TERM)?;
+        }
+        // While commits come, it is enough to ask as often as they are looked for.
+        reads.told.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn take(&mut self, conn: &mut SqliteConnection, until: Instant) -> QueryResult<()> {
+        // A transaction locks when it first reads.
+        let taken = conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
+        match taken {
+            Ok(()) => self.until = Some(until),
+            Err(_) => {
+                let _ = conn.batch_execute("ROLLBACK");
+            }
+        }
+        taken
     }
 }

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{process::until, server::TestServer};
+use crate::support::{database::analysis, process::until, server::TestServer};
 
 async fn connect(server: &TestServer, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -59,6 +59,24 @@ async fn what_changes_something_is_finished_when_its_caller_hangs_up() {
     .await;
     let users = server.get("/users?limit=100").await.json();
     assert_eq!(users["items"].as_array().unwrap().len(), 20);
+    server.close().await;
+}
+
+/// Nobody waits for a job's end in vain, and it shows in the metrics.
+#[tokio::test]
+async fn what_only_reads_ends_with_its_caller() {
+    let server = TestServer::start(Mode::Default).await;
+    let job = server.database.store.job_enqueue(analysis()).await;
+    let id = job.unwrap().job.id;
+    let wait = format!("GET /jobs/{id}?wait_seconds=60 HTTP/1.1\r\nhost: x\r\n\r\n");
+    let caller = connect(&server, &wait).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    drop(caller);
+    until("the wait has ended", || async {
+        let left = r#"http_requests_total{operation="get_job",status="499"} 1"#;
+        server.metrics.encode(&[]).contains(left)
+    })
+    .await;
     server.close().await;
 }
 

@@ -18,7 +18,7 @@ use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
     support::{
-        database::{Database, ada},
+        database::{Database, ada, analysis},
         process::until,
     },
 };
@@ -244,6 +244,13 @@ async fn read_often(store: &Store) {
     }
 }
 
+async fn read_for_ever(store: Store) {
+    loop {
+        read_often(&store).await;
+        yield_now().await;
+    }
+}
+
 /// Between them, when nobody reads: it is the process that keeps it.
 #[tokio::test]
 async fn many_reads_share_a_lock_that_goes_when_they_end() {
@@ -282,26 +289,37 @@ async fn a_checkpoint_comes_through_among_many_reads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     let store = open(&path).await.unwrap();
-    let reads = async {
-        loop {
-            read_often(&store).await;
-            yield_now().await;
-        }
-    };
-    let checkpoints = async {
-        until("the lock is kept", || async { is_read(&path) }).await;
-        for _ in 0..20 {
-            // The store's own may be under way: then this one is refused at once.
-            until("the checkpoint comes through", || {
-                let path = path.clone();
-                async { spawn_blocking(move || carry(&path)).await.unwrap() }
-            })
-            .await;
-        }
-    };
-    tokio::select! {
-        () = reads => unreachable!("it has no end"),
-        () = checkpoints => {}
+    let reads = tokio::spawn(read_for_ever(store.clone()));
+    until("the lock is kept", || async { is_read(&path) }).await;
+    for _ in 0..20 {
+        // The store's own may be under way: then this one is refused at once.
+        until("the checkpoint comes through", || {
+            let path = path.clone();
+            async { spawn_blocking(move || carry(&path)).await.unwrap() }
+        })
+        .await;
     }
+    reads.abort();
+    let _ = reads.await;
+    store.close().await;
+}
+
+/// The WAL starts over when all of it is in the file and nobody reads it: among many reads, too, while commits come one after
+/// the other. Else it would hold all that they wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_starts_over_among_many_reads_and_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let store = open(&path).await.unwrap();
+    let reads = tokio::spawn(read_for_ever(store.clone()));
+    for _ in 0..6_000 {
+        store.job_enqueue(analysis()).await.unwrap();
+    }
+    let log = fs::metadata(format!("{}-wal", path.display()))
+        .unwrap()
+        .len();
+    assert!(log < 160 << 20, "{log}");
+    reads.abort();
+    let _ = reads.await;
     store.close().await;
 }
