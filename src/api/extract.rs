@@ -112,7 +112,8 @@ async fn receive<O: Operation>(
         None
     };
     let bytes = if O::HAS_BODY {
-        Some(read(&parts.headers, body, context.body_limit).await?)
+        // In a box: an operation without a body has no room to make for it.
+        Some(Box::pin(read(&parts.headers, body, context.body_limit)).await?)
     } else {
         None
     };

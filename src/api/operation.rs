@@ -9,7 +9,7 @@ use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
     HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
-use futures::FutureExt;
+use futures::{FutureExt, future::Either};
 use http::StatusCode;
 use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::Schema};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
@@ -67,30 +67,30 @@ pub(crate) struct Input<O: Operation> {
 
 /// Runs a handler on what was received: to its end, log line and count included, also when the caller hangs up, unless
 /// it only reads.
-pub(super) async fn answer<O, F>(
+pub(super) fn answer<O, F>(
     request: RequestContext<Arc<ApiContext>>,
     received: Received<O>,
     handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F + Send + 'static,
-) -> Result<Answer<O>, Failed<O>>
+) -> impl Future<Output = Result<Answer<O>, Failed<O>>> + Send
 where
     O: Operation,
     F: Future<Output = Result<O::Success, Failure>> + Send + 'static,
 {
     if O::SAFE {
-        return Ok(answered(request, received, handler).await);
+        return Either::Left(answered(request, received, handler));
     }
     let finishing = request.context().finishing.clone();
     let answer = finishing.spawn(answered(request, received, handler));
-    answer
-        .await
-        .map_err(|error| HttpError::for_internal_error(error.to_string()).into())
+    Either::Right(answer.map(|answer| {
+        answer.unwrap_or_else(|error| Err(HttpError::for_internal_error(error.to_string()).into()))
+    }))
 }
 
 async fn answered<O, F>(
     request: RequestContext<Arc<ApiContext>>,
     received: Received<O>,
     handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F,
-) -> Answer<O>
+) -> Result<Answer<O>, Failed<O>>
 where
     O: Operation,
     F: Future<Output = Result<O::Success, Failure>> + Send,
@@ -121,10 +121,10 @@ where
     context
         .cors
         .allow(request.request.headers(), response.headers_mut());
-    Answer {
+    Ok(Answer {
         response,
         operation: PhantomData,
-    }
+    })
 }
 
 /// What metrics and log have for a request whose caller did not wait for the answer, as nginx has.
