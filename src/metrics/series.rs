@@ -95,7 +95,7 @@ impl Metrics {
         self.enqueue_failed.inc();
     }
 
-    /// A request was answered. `operation` is an operationId, never a path that a caller chose.
+    /// A request was answered, or, with 499, left by its caller. `operation` is an operationId, never a path that a caller chose.
     pub fn http_request(&self, operation: &'static str, status: u16, seconds: f64) {
         self.http_requests
             .get_or_create(&Request { operation, status })
