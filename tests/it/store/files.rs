@@ -284,42 +284,44 @@ fn carry(path: &Path) -> bool {
     done.busy == 0
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_comes_through_among_many_reads() {
+/// With a new file that is read all the time.
+async fn among_many_reads(work: impl AsyncFnOnce(&Path, &Store)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     let store = open(&path).await.unwrap();
     let reads = tokio::spawn(read_for_ever(store.clone()));
-    until("the lock is kept", || async { is_read(&path) }).await;
-    for _ in 0..20 {
-        // The store's own may be under way: then this one is refused at once.
-        until("the checkpoint comes through", || {
-            let path = path.clone();
-            async { spawn_blocking(move || carry(&path)).await.unwrap() }
-        })
-        .await;
-    }
+    work(&path, &store).await;
     reads.abort();
     let _ = reads.await;
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_comes_through_among_many_reads() {
+    among_many_reads(async |path: &Path, _: &Store| {
+        until("the lock is kept", || async { is_read(path) }).await;
+        for _ in 0..20 {
+            // The store's own may be under way: then this one is refused at once.
+            until("the checkpoint comes through", || {
+                let path = path.to_owned();
+                async { spawn_blocking(move || carry(&path)).await.unwrap() }
+            })
+            .await;
+        }
+    })
+    .await;
 }
 
 /// The WAL starts over when all of it is in the file and nobody reads it: among many reads, too, while commits come one after
 /// the other. Else it would hold all that they wrote.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_starts_over_among_many_reads_and_commits() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("users.db");
-    let store = open(&path).await.unwrap();
-    let reads = tokio::spawn(read_for_ever(store.clone()));
-    for _ in 0..6_000 {
-        store.job_enqueue(analysis()).await.unwrap();
-    }
-    let log = fs::metadata(format!("{}-wal", path.display()))
-        .unwrap()
-        .len();
-    assert!(log < 160 << 20, "{log}");
-    reads.abort();
-    let _ = reads.await;
-    store.close().await;
+    among_many_reads(async |path: &Path, store: &Store| {
+        for _ in 0..6_000 {
+            store.job_enqueue(analysis()).await.unwrap();
+        }
+        let log = fs::metadata(format!("{}-wal", path.display())).unwrap();
+        assert!(log.len() < 160 << 20, "{}", log.len());
+    })
+    .await;
 }
