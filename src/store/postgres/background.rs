@@ -138,13 +138,10 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Hints) -> Result<Neve
         source: Some(Box::new(error)),
     };
     // A hint is worth nothing after a crash: it must not wait for the disk.
-    let listen = format!("SET synchronous_commit = off; LISTEN {CHANNEL}");
-    driver
-        .drive(client.batch_execute(&listen))
-        .await
-        .map_err(lost)?;
-    // Those that were sent before are missed.
-    wake.hint();
+    let set = client.batch_execute("SET synchronous_commit = off");
+    driver.drive(set).await.map_err(lost)?;
+    // A process without workers is not woken: others' jobs are nothing to it.
+    let mut listens = false;
     let hear = |message| match message {
         Some(Ok(AsyncMessage::Notification(from))) => {
             if !hints.is_own(from.payload()) {
@@ -159,6 +156,18 @@ async fn session(settings: &Settings, wake: &Wake, hints: &Hints) -> Result<Neve
     loop {
         tokio::select! {
             message = driver.next() => hear(message)?,
+            () = wake.subscribed(), if !listens => {
+                let listen = format!("LISTEN {CHANNEL}");
+                driver.drive(client.batch_execute(&listen)).await.map_err(lost)?;
+                listens = true;
+                // Those that were sent before are missed.
+                wake.hint();
+            }
+            () = wake.deserted(), if listens => {
+                let unlisten = format!("UNLISTEN {CHANNEL}");
+                driver.drive(client.batch_execute(&unlisten)).await.map_err(lost)?;
+                listens = false;
+            }
             due = hints.due() => {
                 // What arrives meanwhile is heard, too.
                 while let Ok(message) = timeout_at(due.into(), driver.next()).await {

@@ -17,7 +17,7 @@ pub(in crate::store) use super::rows::{
 use super::{
     fate::Mark,
     sql::{
-        claim::{Claimed, Columns as Claims},
+        claim::{Claimed, Columns as Claims, Unhindered},
         filter::Condition,
         ledger::{Entry, Sum},
         statement::{Statement, statement},
@@ -192,12 +192,15 @@ macro_rules! held {
 /// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = claim!("");
 
-/// The same, of nothing if anybody waits at a gate or anything was ordered.
-pub(in crate::store) const CLAIM_UNHINDERED: Option<&str> = Some(claim!(concat!(
-    "AND NOT ",
+/// The same, of nothing if anybody waits at a gate or anything was ordered. The first column tells that, the second the
+/// transaction's number, once it has one: in a row of their own where nothing is taken. For the test that asks for its plan.
+pub(in crate::store) const CLAIM_UNHINDERED: &str = concat!(
+    "WITH way AS MATERIALIZED (SELECT ",
     held!(),
-    " AND NOT EXISTS (SELECT 1 FROM controls) "
-)));
+    " OR EXISTS (SELECT 1 FROM controls) AS hindered), taken AS (",
+    claim!("AND NOT (SELECT hindered FROM way) "),
+    ") SELECT way.hindered, pg_current_xact_id_if_assigned()::text::bigint, taken.* FROM way LEFT JOIN taken ON TRUE"
+);
 
 /// Behind the columns of a statement that writes: the number of its transaction.
 pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";
@@ -209,6 +212,26 @@ pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<
     let number = rows.first().map(|(_, number)| *number);
     tx.ledger.number = tx.ledger.number.or(number);
     Ok(rows.into_iter().map(|(row, _)| row).collect())
+}
+
+/// A question costs as much as a claim: none is asked at first.
+pub(in crate::store) const UNHINDERED: Option<(&str, Unhindered)> =
+    Some((CLAIM_UNHINDERED, claim_unhindered));
+
+fn claim_unhindered(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Option<Vec<Claimed>>> {
+    type Told = (Bool, Nullable<BigInt>, Nullable<Claims>);
+    let rows: Vec<(bool, Option<i64>, Option<Claimed>)> = claim.placed::<Told>().load(tx.conn)?;
+    let Some((hindered, number, _)) = rows.first() else {
+        return Ok(None);
+    };
+    if *hindered {
+        return Ok(None);
+    }
+    tx.ledger.number = *number;
+    tx.ledger.idle = number.is_none();
+    Ok(Some(
+        rows.into_iter().filter_map(|(_, _, row)| row).collect(),
+    ))
 }
 
 /// For the test that asks for its plan.

@@ -2,7 +2,7 @@
 //! number is known by then.
 //! Must not know: what the transaction wrote besides.
 
-use std::fmt::Write;
+use std::{fmt::Write, mem};
 
 use diesel::connection::SimpleConnection;
 
@@ -41,7 +41,11 @@ pub(super) fn end<'a>(
     last: impl FnOnce() -> Option<&'a str>,
 ) -> Result<bool, Miss> {
     let number = ledger.number.take().filter(|_| prepared);
+    let idle = mem::take(&mut ledger.idle);
     let Some(entry) = ledger.close() else {
+        if idle {
+            return commit(conn, "COMMIT", None).map(|()| false);
+        }
         let mark = fate::quiet(conn).map_err(missed)?;
         return commit(conn, "COMMIT", mark).map(|()| false);
     };

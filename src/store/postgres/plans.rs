@@ -69,12 +69,12 @@ const HOT: [(&str, &str, &str); 39] = [
         "job_queue_pkey",
     ),
     (
-        dialect::CLAIM_UNHINDERED.unwrap(),
+        dialect::CLAIM_UNHINDERED,
         "timestamptz, timestamptz, text, text, bigint",
         "job_queue_pending",
     ),
     (
-        dialect::CLAIM_UNHINDERED.unwrap(),
+        dialect::CLAIM_UNHINDERED,
         "timestamptz, timestamptz, text, text, bigint",
         "job_queue_held",
     ),
@@ -107,7 +107,7 @@ const HOT: [(&str, &str, &str); 39] = [
         "timestamptz, bigint",
         "job_queue_waiting",
     ),
-    (maintenance::NEXT_DUE, "", "job_queue_waiting"),
+    (maintenance::NEXT, "", "job_queue_waiting"),
     (
         maintenance::EXPIRED,
         "timestamptz, bigint",
@@ -118,7 +118,7 @@ const HOT: [(&str, &str, &str); 39] = [
         "timestamptz, bigint",
         "job_queue_expiring",
     ),
-    (maintenance::NEXT_EXPIRY, "", "job_queue_expiring"),
+    (maintenance::NEXT, "", "job_queue_expiring"),
     (dialect::ANY_HELD, "", "job_queue_held"),
     (held::NEXT_GATE, "text, text", "job_queue_held"),
     (held::LET_THROUGH, "text, bigint", "job_queue_held"),

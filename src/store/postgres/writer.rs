@@ -319,6 +319,7 @@ impl Committer {
                 tx.conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
             }
             let (mark, woken) = (tx.ledger.mark(), *tx.wake);
+            tx.ledger.idle = false;
             let done = unit.run(&mut tx);
             if *tx.turn == Turn::Asked {
                 return Err(Miss::Alone);

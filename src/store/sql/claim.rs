@@ -1,8 +1,9 @@
 //! Owns giving leases on due jobs.
 //! Must not know: what a worker does with a job.
 
+use chrono::{DateTime, Utc};
 use diesel::{
-    Queryable, RunQueryDsl,
+    QueryResult, Queryable, RunQueryDsl,
     sql_types::{BigInt, Integer, Nullable, Text},
 };
 use std::{
@@ -16,7 +17,7 @@ use super::{
     gates::{self, Gates},
     held,
     runs::Run,
-    statement::statement,
+    statement::{Statement, statement},
     ties::{self, Ties},
     time::{micros, moment, span},
     tx::{Lane, Turn, Tx},
@@ -139,8 +140,7 @@ impl Taken {
 fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
     taken.claims.began = Some(tx.began);
-    unhindered(tx, order, &mut taken)?;
-    if !taken.claims.jobs.is_empty() || taken.claims.more {
+    if unhindered(tx, order, &mut taken)? {
         return Ok(taken);
     }
     let any_held = held::any_held(tx)?;
@@ -160,7 +160,8 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
             if left < 1 {
                 break;
             }
-            let rows = take(tx, dialect::CLAIM, order, queue, left)?;
+            let values = order.values(dialect::CLAIM, tx.now, queue, left);
+            let rows = dialect::claim(tx, values)?;
             let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut taken)?;
             if refused.is_empty() {
                 break;
@@ -183,28 +184,34 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     Ok(taken)
 }
 
-/// Where a question costs as much as a claim, none is asked at first: this claim takes nothing if anything may be in the way.
-/// What it does not find is looked for once more, behind the question.
-fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<(), StoreError> {
-    let Some(claim) = dialect::CLAIM_UNHINDERED else {
-        return Ok(());
+/// A claim that takes nothing if anything may be in its way, and answers `None` then.
+pub(in crate::store) type Unhindered =
+    fn(&mut Tx<'_>, Statement) -> QueryResult<Option<Vec<Claimed>>>;
+
+/// Where a question costs as much as a claim, none is asked at first. False when it must be: nothing is taken then.
+fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
+    let Some((text, claim)) = dialect::UNHINDERED else {
+        return Ok(false);
     };
     let seldom = tx.controls.hindered || *tx.turn == Turn::Alone;
     if seldom || gates::any_declared(order.policies) {
-        return Ok(());
+        return Ok(false);
     }
     for queue in &order.queues {
         let left = order.left(taken);
         if left < 1 {
             break;
         }
-        let rows = take(tx, claim, order, queue, left)?;
+        let values = order.values(text, tx.now, queue, left);
+        let Some(rows) = claim(tx, values)? else {
+            return Ok(!taken.claims.jobs.is_empty() || taken.claims.more);
+        };
         let refused = judge(tx, order, queue, rows, None, taken)?;
         put_aside(tx, &refused)?;
         // There may be others behind them.
         taken.claims.more |= !refused.is_empty();
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Lets through what may start, and what this worker can read.
@@ -232,35 +239,17 @@ fn open(tx: &mut Tx<'_>, gates: Option<&mut Gates>, order: &Order) -> Result<(),
     Ok(())
 }
 
-fn take(
-    tx: &mut Tx<'_>,
-    claim: &'static str,
-    order: &Order,
-    queue: &str,
-    limit: i64,
-) -> Result<Vec<Claimed>, StoreError> {
-    let now = micros(tx.now);
-    let claim = statement(claim)
-        .at(now)
-        .at(now.saturating_add(span(order.lease)))
-        .text(order.worker.as_str())
-        .text(queue)
-        .int(limit);
-    let mut rows = dialect::claim(tx, claim)?;
-    // RETURNING promises no order.
-    rows.sort_unstable_by_key(|row| (row.rank, row.id));
-    Ok(rows)
-}
-
 /// Keeps what may start; answers the rest with the gates that are closed for it.
 fn judge(
     tx: &mut Tx<'_>,
     order: &Order,
     queue: &str,
-    rows: Vec<Claimed>,
+    mut rows: Vec<Claimed>,
     mut gates: Option<&mut Gates>,
     taken: &mut Taken,
 ) -> Result<Vec<(i64, String)>, StoreError> {
+    // RETURNING promises no order.
+    rows.sort_unstable_by_key(|row| (row.rank, row.id));
     let mut keys: HashMap<(String, String), i64> = HashMap::new();
     if gates.is_some() {
         for row in &rows {
@@ -349,6 +338,17 @@ impl Order {
             reads: claim.reads.map(|reads| reads.iter().map(owned).collect()),
             policies,
         }
+    }
+
+    /// The statement of a claim.
+    fn values(&self, text: &'static str, now: DateTime<Utc>, queue: &str, limit: i64) -> Statement {
+        let now = micros(now);
+        statement(text)
+            .at(now)
+            .at(now.saturating_add(span(self.lease)))
+            .text(self.worker.as_str())
+            .text(queue)
+            .int(limit)
     }
 
     /// How many more may be taken.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use diesel::{
     QueryableByName, RunQueryDsl,
-    dsl::sql,
     sql_types::{BigInt, Nullable, Text},
 };
 
 use super::{
-    Engine, Many, Moment, among, gates,
+    Conn, Engine, Many, Moment, among, gates,
     settle::{Ended, Running, running, write},
     skip_locked,
     statement::statement,
@@ -40,17 +39,16 @@ pub(in crate::store) const MOVE: &str = concat!(
 );
 
 /// For the test that asks for its plan.
-pub(in crate::store) const NEXT_DUE: &str = "SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending') AND blocked_by = 0";
-
-/// For the test that asks for its plan.
 pub(in crate::store) const EXPIRING: &str = concat!(
     waiting!(),
     "WHERE status IN ('scheduled', 'pending', 'retry_pending') AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 );
 
-/// For the test that asks for its plan.
-pub(in crate::store) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM job_queue \
-     WHERE expires_at IS NOT NULL AND status IN ('scheduled', 'pending', 'retry_pending')";
+/// When the next job becomes due, and when the next one expires. For the test that asks for its plan.
+pub(in crate::store) const NEXT: &str = "SELECT \
+     (SELECT min(scheduled_at) FROM job_queue WHERE status IN ('scheduled', 'retry_pending') AND blocked_by = 0), \
+     (SELECT min(expires_at) FROM job_queue \
+     WHERE expires_at IS NOT NULL AND status IN ('scheduled', 'pending', 'retry_pending'))";
 
 /// For the test that asks for its plan.
 pub(in crate::store) const EXPIRED: &str = concat!(
@@ -75,7 +73,15 @@ struct Due {
 }
 
 impl Engine {
+    /// Mostly there is nothing to promote: that is found out beside the writers.
     pub(in crate::store) async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
+        let next = self.read(next).await?;
+        if next.is_none_or(|next| next > micros(self.clock.now())) {
+            return Ok(Promoted {
+                jobs: 0,
+                next_due: next.map(moment),
+            });
+        }
         let ageing = self.ageing;
         self.write(Lane::Runs, move |tx| promote(tx, limit, ageing))
             .await
@@ -116,13 +122,18 @@ fn promote(tx: &mut Tx<'_>, limit: usize, ageing: Duration) -> Result<Promoted, 
         }
         *tx.wake = true;
     }
-    let next_due = sql::<Nullable<Moment>>(NEXT_DUE).get_result::<Option<i64>>(tx.conn)?;
-    let next_expiry = sql::<Nullable<Moment>>(NEXT_EXPIRY).get_result::<Option<i64>>(tx.conn)?;
-    let next_due = next_due.into_iter().chain(next_expiry).min();
     Ok(Promoted {
         jobs: due.len().max(expired),
-        next_due: next_due.map(moment),
+        next_due: next(tx.conn)?.map(moment),
     })
+}
+
+/// When a job becomes due or expires next, in microseconds.
+fn next(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
+    let (due, expiry): (Option<i64>, Option<i64>) = statement(NEXT)
+        .placed::<(Nullable<Moment>, Nullable<Moment>)>()
+        .get_result(conn)?;
+    Ok(due.into_iter().chain(expiry).min())
 }
 
 /// Cancels waiting jobs that nobody wants any more. Answers how many.

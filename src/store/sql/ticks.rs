@@ -7,12 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods, QueryDsl, Queryable, QueryableByName, RunQueryDsl, Selectable,
     SelectableHelper,
-    dsl::sql,
     sql_types::{BigInt, Nullable},
 };
 
 use super::{
-    Backend, Engine, Moment,
+    Backend, Conn, Engine, Moment,
     enqueue::insert,
     schedules::{existing, find, write_next},
     statement::statement,
@@ -97,11 +96,7 @@ impl Engine {
     pub(in crate::store) async fn schedule_next_due(
         &self,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.read(|conn| {
-            let next = sql::<Nullable<Moment>>(NEXT_DUE).get_result::<Option<i64>>(conn)?;
-            Ok(next.map(moment))
-        })
-        .await
+        self.read(next_due).await
     }
 
     pub(in crate::store) async fn schedule_run_now(
@@ -183,9 +178,15 @@ fn tick(
         write_next(tx, id, plan.next_at)?;
         prune(tx, id)?;
     }
-    let next = sql::<Nullable<Moment>>(NEXT_DUE).get_result::<Option<i64>>(tx.conn)?;
-    ticked.next_due = next.map(moment);
+    ticked.next_due = next_due(tx.conn)?;
     Ok(ticked)
+}
+
+fn next_due(conn: &mut Conn) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let next: Option<i64> = statement(NEXT_DUE)
+        .placed::<Nullable<Moment>>()
+        .get_result(conn)?;
+    Ok(next.map(moment))
 }
 
 /// One tick. What refuses its job is noted, and stops neither the schedule nor the others.

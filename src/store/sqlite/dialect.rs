@@ -16,7 +16,7 @@ pub(in crate::store) use super::rows::{
     add_attempts, complete, end_runs, insert_jobs, insert_users,
 };
 use super::sql::{
-    claim::{Claimed, Columns as Claims},
+    claim::{Claimed, Columns as Claims, Unhindered},
     filter::Condition,
     ledger::Entry,
     statement::{Statement, statement},
@@ -165,7 +165,7 @@ pub(in crate::store) const CLAIM: &str = concat!(
 );
 
 /// A question costs next to nothing here.
-pub(in crate::store) const CLAIM_UNHINDERED: Option<&str> = None;
+pub(in crate::store) const UNHINDERED: Option<(&str, Unhindered)> = None;
 
 /// Runs a claim.
 pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Vec<Claimed>> {

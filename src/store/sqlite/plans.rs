@@ -87,7 +87,7 @@ fn hot_statements_use_their_index() {
             maintenance::PROMOTE,
             "INDEX job_queue_waiting (scheduled_at<?)",
         ),
-        (maintenance::NEXT_DUE, "INDEX job_queue_waiting"),
+        (maintenance::NEXT, "INDEX job_queue_waiting"),
         (
             maintenance::EXPIRED,
             "INDEX job_queue_leases (lease_until<?)",
@@ -118,7 +118,7 @@ fn hot_statements_use_their_index() {
             maintenance::EXPIRING,
             "INDEX job_queue_expiring (expires_at<?)",
         ),
-        (maintenance::NEXT_EXPIRY, "INDEX job_queue_expiring"),
+        (maintenance::NEXT, "INDEX job_queue_expiring"),
         (owed.as_str(), "INDEX users_without_job"),
         (dead, "INDEX job_queue_failed"),
     ];

@@ -14,7 +14,7 @@ use std::{
 
 use slog::{Logger, warn};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep_until},
 };
 
@@ -30,6 +30,8 @@ pub(in crate::store) struct Wake(Arc<Shared>);
 struct Shared {
     others: Others,
     changes: watch::Sender<u64>,
+    /// Somebody has begun to wait for changes.
+    subscribed: Notify,
     /// Every commit that moved jobs, whether or not there is anything to claim.
     transitions: watch::Sender<u64>,
     warned: Once,
@@ -70,6 +72,7 @@ impl Wake {
         Self(Arc::new(Shared {
             others,
             changes: watch::Sender::new(0),
+            subscribed: Notify::new(),
             transitions: watch::Sender::new(0),
             warned: Once::new(),
             log: log.clone(),
@@ -129,10 +132,24 @@ impl Wake {
                 bound
             }
         };
+        let changes = self.0.changes.subscribe();
+        self.0.subscribed.notify_one();
         Wakeups {
-            changes: self.0.changes.subscribe(),
+            changes,
             _inbox: bound,
         }
+    }
+
+    /// Returns when anybody waits for changes. For one caller at a time.
+    pub(in crate::store) async fn subscribed(&self) {
+        while self.0.changes.receiver_count() == 0 {
+            self.0.subscribed.notified().await;
+        }
+    }
+
+    /// Returns when nobody waits for changes.
+    pub(in crate::store) async fn deserted(&self) {
+        self.0.changes.closed().await;
     }
 
     fn bind(&self, folder: &Folder) -> Option<Inbox> {
