@@ -85,8 +85,6 @@ pub(super) struct Control {
     /// There may be jobs to claim.
     look: bool,
     claiming: Claiming,
-    /// Whether a claim that finds nothing waits with the store.
-    waits: bool,
     claim_wait: Wait,
     /// When a timer makes us look again.
     look_at: Option<Instant>,
@@ -106,7 +104,6 @@ impl Control {
             phase: Phase::Running,
             look: true,
             claiming: Claiming::No,
-            waits: runner.store.job_claims_wait(),
             claim_wait: Wait::default(),
             look_at: None,
             runner,
@@ -134,7 +131,8 @@ impl Control {
                 }
                 // Jobs before the hint that there are some.
                 Some(event) = self.events.next() => self.handle_all(event),
-                () = self.wakeups.changed() => self.look = true,
+                // A claim under way is asked again by the store.
+                () = self.wakeups.changed(), if self.claiming == Claiming::No => self.look = true,
             }
         }
     }
@@ -154,7 +152,7 @@ impl Control {
             Event::Settled(batch, answer) => {
                 self.settled(batch, answer);
                 // It may have left a place that no claim stands for.
-                self.look |= self.waits && self.claiming == Claiming::No;
+                self.look |= self.claiming == Claiming::No;
             }
             Event::SettleAgain => self.unsettled.resume(),
             Event::HeartbeatDue => self.heartbeat(),
@@ -217,10 +215,10 @@ impl Control {
         }));
     }
 
-    /// A claim that waits with the store does not see what other processes do, or that this one stops.
+    /// A claim that waits with the store does not see that this process stops, and may have missed a hint.
     fn look_again(&mut self) {
         let stops = self.phase != Phase::Running && self.claiming == Claiming::Yes;
-        if !self.waits || !(self.look || stops) {
+        if !self.look && !stops {
             return;
         }
         self.look = false;
@@ -230,7 +228,10 @@ impl Control {
         let runner = Arc::clone(&self.runner);
         self.events.push(Box::pin(async move {
             // If it cannot be said, the store has worse to tell by the claim itself.
-            let _ = runner.store.job_look_again().await;
+            let _ = match stops {
+                true => runner.store.job_let_go().await,
+                false => runner.store.job_look_again().await,
+            };
             Event::LookedAgain
         }));
     }
@@ -242,7 +243,7 @@ impl Control {
                 self.claim_wait = Wait::default();
                 self.look |= claims.more || claims.jobs.len() >= limit;
                 // To wait for the next ones.
-                self.look |= self.waits && claims.ready_at.is_none();
+                self.look |= claims.ready_at.is_none();
                 let began = claims.began.map_or(sent, Instant::from_std);
                 if let Some(ready) = claims.ready_at {
                     let wait = (ready - self.runner.clock.now()).to_std();
@@ -308,7 +309,7 @@ impl Control {
             None => drop(self.held.remove(&lease)),
         }
         // A slot is free. A claim that waits has slots, and is looked at again when this run is settled.
-        self.look |= self.claiming == Claiming::No || !self.waits;
+        self.look |= self.claiming == Claiming::No;
     }
 
     fn obey(&mut self, order: Order) {

@@ -107,24 +107,24 @@ impl Store {
         ask!(self, job_claim(claim).await)
     }
 
-    /// The same, for a worker that has nothing else to do. On SQLite it waits while there is nothing to take: the commit of
-    /// this process that brings a job gives the lease on it, too. What other processes commit it does not see; after
-    /// [`Store::job_look_again`] it answers whatever there is. On PostgreSQL it answers at once.
+    /// The same, for a worker that has nothing else to do: waits while there is nothing to take. It is asked again when this
+    /// process commits what may be for it, at a hint from another process, and each second. On SQLite the commit that brings a
+    /// job gives the lease on it, too.
     ///
     /// Dropped, it takes nothing more, but for what a commit under way gives it: those leases run out. Better to end it by
-    /// `job_look_again`.
+    /// [`Store::job_let_go`].
     pub async fn job_claim_next(&self, claim: Claim<'_>) -> Result<Claims, StoreError> {
         ask!(self, job_claim_next(claim).await)
     }
 
-    /// Ends the wait of every [`Store::job_claim_next`] of this process.
+    /// Asks again for every [`Store::job_claim_next`] of this process.
     pub async fn job_look_again(&self) -> Result<(), StoreError> {
         ask!(self, job_look_again().await)
     }
 
-    /// Whether [`Store::job_claim_next`] waits.
-    pub fn job_claims_wait(&self) -> bool {
-        ask!(self, claims_wait())
+    /// Ends the wait of every [`Store::job_claim_next`] of this process: each is answered what it gets now, or nothing.
+    pub async fn job_let_go(&self) -> Result<(), StoreError> {
+        ask!(self, job_let_go().await)
     }
 
     /// Extends leases; answers in the same order.

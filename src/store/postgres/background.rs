@@ -82,6 +82,7 @@ impl Postgres {
 
     pub(in crate::store) fn notify(&self) {
         self.wake.committed();
+        self.wake.nudge();
     }
 }
 

@@ -28,6 +28,7 @@ mod settings;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod tls;
+mod transaction;
 mod url;
 mod within;
 mod wrapper;
@@ -124,6 +125,8 @@ impl Postgres {
             log: log.clone(),
         };
         let (writers, threads) = writer::start(&common)?;
+        let claims = writers.of(Lane::Claims).nudger();
+        wake.nudges(move || claims.look_again());
         let background = Background::start(
             &settings,
             &wake,
@@ -177,12 +180,6 @@ impl Postgres {
         Err(StoreError::unusable(
             "a PostgreSQL database is backed up by its own tools: use pg_dump, or continuous archiving",
         ))
-    }
-
-    /// Claims have a connection of their own: they share no commit with what brings them jobs.
-    #[expect(clippy::unused_self, reason = "the other engine's writer does")]
-    fn keeps_claims(&self) -> Option<&Units> {
-        None
     }
 
     fn lane(&self, lane: Lane) -> &Units {

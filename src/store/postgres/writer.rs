@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use rand::Rng;
 use slog::{Logger, error, warn};
@@ -21,30 +20,29 @@ use super::{
     ending::{end, prepare},
     fate,
     hints::Hints,
-    miss::{Miss, is, missed, no_connection, refused},
+    miss::{Miss, is, missed, no_connection},
     settings::Settings,
     sql::{
         controls::Controls,
-        fresh::store_together,
         ledger::Ledger,
+        standing::Standing,
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting},
     },
+    transaction::{BEGIN, Way, begin, work},
     wrapper::{Conn, reopen, send_ahead},
 };
 use crate::store::{
     StoreError,
-    error::{CONFLICT, LOST, READ_ONLY},
+    error::{CONFLICT, READ_ONLY},
     time::micros,
     wake::Wake,
 };
 
+/// Names the thread of the claims.
+const CLAIMS: &str = "claims";
 /// How long a commit is tried again before its callers are told that it cannot be had now.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Alone, it fails only where every statement after it fails, too.
-const BEGIN: &str = "BEGIN";
-/// How long a unit waits for a lock, in ms, when one of its batch has waited in vain.
-const ONE_OF_MANY: u32 = 1_000;
 
 /// The ways to the writing connections.
 #[derive(Clone)]
@@ -83,7 +81,7 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
     let mut threads = Vec::new();
     let mut lane = |name: &str| -> Result<Units, StoreError> {
         let (units, waiting) = Units::new();
-        let committer = Committer::new(common.clone());
+        let committer = Committer::new(common.clone(), name == CLAIMS);
         let thread = thread::Builder::new()
             .name(format!("lockstep-{name}"))
             .spawn(move || committer.run(waiting))
@@ -92,7 +90,7 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
         Ok(units)
     };
     let writers = Writers {
-        claims: lane("claims")?,
+        claims: lane(CLAIMS)?,
         runs: lane("runs")?,
         new: [lane("new-1")?, lane("new-2")?],
         turn: Arc::default(),
@@ -101,45 +99,54 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
     Ok((writers, threads))
 }
 
-/// How a transaction is tried.
-#[derive(Clone, Copy)]
-struct Way {
-    turn: Turn,
-    /// With a savepoint for each unit.
-    careful: bool,
-    /// When a lock that is not had ends the try.
-    deadline: Instant,
+/// What a transaction brought.
+#[derive(Default)]
+struct Brought {
+    /// Something to claim.
+    wake: bool,
+    /// Others have heard of that.
+    told: bool,
+    /// Jobs moved.
+    moved: bool,
 }
 
 /// One writing thread.
 struct Committer {
     common: Common,
+    /// Whether claims stand here, and not in another thread.
+    claims: bool,
     conn: Option<Conn>,
     ledger: Ledger,
     controls: Controls,
+    standing: Standing,
 }
 
 impl Committer {
-    fn new(common: Common) -> Self {
+    fn new(common: Common, claims: bool) -> Self {
         Self {
             common,
+            claims,
             conn: None,
             ledger: Ledger::default(),
             controls: Controls::default(),
+            standing: Standing::default(),
         }
     }
 
     fn run(mut self, mut waiting: Waiting) {
         let mut batch = Vec::new();
         while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.commit(&mut batch);
+            self.standing.take_in(&mut batch);
+            if !batch.is_empty() || self.standing.is_to_be_asked() {
+                self.commit(&mut batch);
+            }
         }
     }
 
     /// One transaction for the whole batch: all of it is durable before the first caller is answered.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
-        let (mut wake, mut moved) = (false, false);
-        let committed = self.until_committed(batch, &mut wake, &mut moved);
+        let mut brought = Brought::default();
+        let committed = self.until_committed(batch, &mut brought);
         let refusals = batch.iter().filter_map(|unit| unit.failure());
         if refusals
             .chain(committed.as_ref().err())
@@ -150,11 +157,17 @@ impl Committer {
         }
         match &committed {
             Ok(()) => {
-                if wake {
-                    self.common.wake.committed();
+                let wake = &self.common.wake;
+                if (brought.wake || brought.moved) && !self.claims {
+                    wake.nudge();
                 }
-                if moved {
-                    self.common.wake.moved();
+                if brought.told {
+                    wake.told();
+                } else if brought.wake {
+                    wake.committed();
+                }
+                if brought.moved {
+                    wake.moved();
                 }
             }
             Err(failure) => {
@@ -176,7 +189,8 @@ impl Committer {
                 None => StoreError::internal(text.clone()),
             }
         });
-        for unit in batch.drain(..) {
+        let standing = self.standing.answered(failure.is_some());
+        for unit in batch.drain(..).chain(standing) {
             unit.answer(failure.as_ref().map(|failure| failure as &Failure));
         }
     }
@@ -185,20 +199,19 @@ impl Committer {
     fn until_committed(
         &mut self,
         batch: &mut [Box<dyn Unit>],
-        wake: &mut bool,
-        moved: &mut bool,
+        brought: &mut Brought,
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let (mut turn, mut careful) = (Turn::Shared, false);
         let mut losses = 0;
         loop {
-            (*wake, *moved) = (false, false);
+            *brought = Brought::default();
             let way = Way {
                 turn,
                 careful,
                 deadline,
             };
-            let mut miss = match self.attempt(batch, way, wake, moved) {
+            let mut miss = match self.attempt(batch, way, brought) {
                 Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
@@ -253,8 +266,7 @@ impl Committer {
         &mut self,
         batch: &mut [Box<dyn Unit>],
         way: Way,
-        wake: &mut bool,
-        moved: &mut bool,
+        brought: &mut Brought,
     ) -> Result<(), Miss> {
         let begin = begin(&self.common.settings, way);
         let conn = self.connected().map_err(Miss::Lost)?;
@@ -265,92 +277,26 @@ impl Committer {
         }
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
-        let start = (Instant::now(), self.common.clock.now());
-        self.work(batch, way, start, wake)?;
-        *moved = !self.ledger.is_empty();
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
-        let prepared = self.common.settings.statement_cache;
-        // Alone, nobody waits behind it for the one lock of all notifications.
-        let idle = *wake && batch.len() == 1;
-        let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
-        if end(conn, &mut self.ledger, micros(start.1), prepared, hint)? {
-            // Others know.
-            *wake = false;
-            self.common.wake.hint();
-        }
-        Ok(())
-    }
-
-    /// Runs the units in the transaction that has begun.
-    fn work(
-        &mut self,
-        batch: &mut [Box<dyn Unit>],
-        way: Way,
-        (began, now): (Instant, DateTime<Utc>),
-        wake: &mut bool,
-    ) -> Result<(), Miss> {
-        let Way {
-            mut turn,
-            careful,
-            deadline,
-        } = way;
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let (began, now) = (Instant::now(), self.common.clock.now());
+        let mut turn = way.turn;
         let mut tx = Tx {
             conn,
             now,
             began,
             ledger: &mut self.ledger,
             controls: &mut self.controls,
-            wake,
+            wake: &mut brought.wake,
             turn: &mut turn,
-            careful,
+            careful: way.careful,
         };
-        let together = !careful
-            && store_together(&mut tx, batch).map_err(|error| match refused(error) {
-                // One of them is the reason, and only that one is to hear of it.
-                Miss::Refused(error) if !is(&error, CONFLICT) => Miss::Unit,
-                miss => miss,
-            })?;
-        for unit in batch.iter_mut() {
-            if together && unit.fresh().is_some() {
-                continue;
-            }
-            if careful {
-                tx.conn.batch_execute("SAVEPOINT unit").map_err(missed)?;
-            }
-            let (mark, woken) = (tx.ledger.mark(), *tx.wake);
-            tx.ledger.idle = false;
-            let done = unit.run(&mut tx);
-            if *tx.turn == Turn::Asked {
-                return Err(Miss::Alone);
-            }
-            if done {
-                if careful {
-                    tx.conn.batch_execute("RELEASE unit").map_err(missed)?;
-                }
-                continue;
-            }
-            match unit.failure() {
-                Some(StoreError::Unavailable { reason, .. })
-                    if [LOST, CONFLICT].contains(reason) =>
-                {
-                    return Err(refused(StoreError::unavailable(reason)));
-                }
-                _ if !careful => return Err(Miss::Unit),
-                // Each has waited as long as it may: what is in the way is in everybody's.
-                Some(StoreError::Unavailable { reason, .. }) if Instant::now() >= deadline => {
-                    return Err(Miss::Refused(StoreError::unavailable(reason)));
-                }
-                _ => {
-                    tx.ledger.rewind(mark);
-                    tx.controls.forget();
-                    *tx.wake = woken;
-                    tx.conn
-                        .batch_execute("ROLLBACK TO unit; RELEASE unit")
-                        .map_err(missed)?;
-                }
-            }
-        }
+        work(&mut tx, batch, &mut self.standing, way.deadline)?;
+        brought.moved = !self.ledger.is_empty();
+        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let prepared = self.common.settings.statement_cache;
+        // Alone, nobody waits behind it for the one lock of all notifications.
+        let idle = brought.wake && batch.len() == 1;
+        let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
+        brought.told = end(conn, &mut self.ledger, micros(now), prepared, hint)?;
         Ok(())
     }
 
@@ -378,23 +324,4 @@ fn pause(losses: &mut u32) {
         thread::sleep(Duration::from_millis(pause));
     }
     *losses += 1;
-}
-
-/// What begins a transaction, in one message.
-fn begin(settings: &Settings, way: Way) -> String {
-    let mut begin = String::from(BEGIN);
-    if let Some(pooled) = settings.transaction_sql() {
-        begin.push(';');
-        begin.push_str(&pooled);
-    }
-    if way.careful {
-        // One of many may have waited in vain: the others are not to wait as long, one after the other.
-        let patience = settings.lock_timeout.min(ONE_OF_MANY);
-        begin.push_str("; SET LOCAL lock_timeout = ");
-        begin.push_str(&patience.to_string());
-    }
-    if way.turn == Turn::Alone {
-        begin.push_str("; SELECT id FROM turns WHERE id = 1 FOR UPDATE");
-    }
-    begin
 }

@@ -17,6 +17,7 @@ use super::{
     gates::{self, Gates},
     held,
     runs::Run,
+    standing::Nudge,
     statement::{Statement, statement},
     ties::{self, Ties},
     time::{micros, moment, span},
@@ -92,28 +93,23 @@ impl Engine {
         &self,
         claim: Claim<'_>,
     ) -> Result<Claims, StoreError> {
-        let Some(writer) = self.keeps_claims() else {
-            return self.job_claim(claim).await;
-        };
         let order = Order::new(&claim, self.policies);
-        let taken = writer.stand(move |tx| run(tx, &order), Taken::is_enough);
+        let claims = self.lane(Lane::Claims);
+        let taken = claims.stand(move |tx| run(tx, &order), Taken::is_enough);
         Ok(self.begun(taken.await?))
+    }
+
+    pub(in crate::store) async fn job_look_again(&self) -> Result<(), StoreError> {
+        self.lane(Lane::Claims).nudge(Nudge::LookAgain).await
+    }
+
+    pub(in crate::store) async fn job_let_go(&self) -> Result<(), StoreError> {
+        self.lane(Lane::Claims).nudge(Nudge::LetGo).await
     }
 
     fn begun(&self, taken: Taken) -> Claims {
         self.runs.begun(taken.runs);
         taken.claims
-    }
-
-    pub(in crate::store) fn claims_wait(&self) -> bool {
-        self.keeps_claims().is_some()
-    }
-
-    pub(in crate::store) async fn job_look_again(&self) -> Result<(), StoreError> {
-        match self.keeps_claims() {
-            Some(writer) => writer.nudge().await,
-            None => Ok(()),
-        }
     }
 }
 

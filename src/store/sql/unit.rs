@@ -10,7 +10,11 @@ use std::{
 use slog::Logger;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{fresh, tx::Tx};
+use super::{
+    fresh,
+    standing::{Count, Nudge, Nudger},
+    tx::Tx,
+};
 use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
     store::{StoreError, UserCreated},
@@ -37,22 +41,18 @@ pub(in crate::store) trait Unit: Send {
         None
     }
     /// Whether it is kept, and run again with later commits, until its outcome is enough.
-    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
     fn stands(&self) -> bool {
         false
     }
     /// Whether the last outcome is worth an answer.
-    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
     fn is_enough(&self) -> bool {
         true
     }
-    /// Whether all that stands is to be answered.
-    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
-    fn is_nudge(&self) -> bool {
-        false
+    /// What it says to all that stands, if that is what it is.
+    fn nudge(&self) -> Option<Nudge> {
+        None
     }
     /// Whether there is still somebody to answer.
-    #[allow(dead_code, reason = "PostgreSQL's writers keep nothing")]
     fn is_wanted(&self) -> bool {
         true
     }
@@ -109,25 +109,6 @@ where
     }
 }
 
-/// Ends the wait of all that stands: it is run once more, and answered whatever comes of it.
-struct Nudge;
-
-impl Unit for Nudge {
-    fn run(&mut self, _tx: &mut Tx<'_>) -> bool {
-        true
-    }
-
-    fn failure(&self) -> Option<&StoreError> {
-        None
-    }
-
-    fn is_nudge(&self) -> bool {
-        true
-    }
-
-    fn answer(self: Box<Self>, _failure: Option<&Failure>) {}
-}
-
 /// What a caller hears: that the commit failed, unless its unit was refused for itself.
 pub(in crate::store) fn told<T>(
     outcome: Option<Result<T, StoreError>>,
@@ -161,14 +142,25 @@ fn panicked(panic: &(dyn Any + Send)) -> StoreError {
 
 /// The way to a writing thread. The thread's queue ends when the last of it is dropped.
 #[derive(Clone)]
-pub(in crate::store) struct Units(mpsc::Sender<Box<dyn Unit>>);
+pub(in crate::store) struct Units {
+    queue: mpsc::Sender<Box<dyn Unit>>,
+    standing: Count,
+}
 
 pub(in crate::store) type Waiting = mpsc::Receiver<Box<dyn Unit>>;
 
 impl Units {
     pub(in crate::store) fn new() -> (Self, Waiting) {
-        let (units, waiting) = mpsc::channel(QUEUE);
-        (Self(units), waiting)
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let standing = Count::default();
+        (Self { queue, standing }, waiting)
+    }
+
+    pub(in crate::store) fn nudger(&self) -> Nudger {
+        Nudger {
+            queue: self.queue.downgrade(),
+            count: self.standing.clone(),
+        }
     }
 
     /// Runs `work` in one of the next commits and answers after it.
@@ -180,8 +172,8 @@ impl Units {
         self.work(work, None).await
     }
 
-    /// The same, but answers only when the outcome is `enough`, or somebody nudges. For writers that keep what stands: it is
-    /// run again at the end of each commit that may have brought what it waits for, and so shares that commit.
+    /// The same, but answers only when the outcome is `enough`, or it is let go. It is run again at the end of each commit of
+    /// this thread that may have brought what it waits for, and so shares that commit; and whenever somebody nudges.
     pub(in crate::store) async fn stand<F, T>(
         &self,
         work: F,
@@ -191,6 +183,7 @@ impl Units {
         F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        let _counted = self.standing.one_more();
         self.work(work, Some(enough)).await
     }
 
@@ -210,9 +203,8 @@ impl Units {
         answer.await.unwrap_or(Err(STOPPED))
     }
 
-    /// Has all that stands answered.
-    pub(in crate::store) async fn nudge(&self) -> Result<(), StoreError> {
-        self.send(Box::new(Nudge)).await
+    pub(in crate::store) async fn nudge(&self, nudge: Nudge) -> Result<(), StoreError> {
+        self.send(Box::new(nudge)).await
     }
 
     /// Stores a plain job in one of the next commits and answers after it.
@@ -241,12 +233,12 @@ impl Units {
 
     async fn send(&self, unit: Box<dyn Unit>) -> Result<(), StoreError> {
         // A queue with room needs no timer.
-        let unit = match self.0.try_send(unit) {
+        let unit = match self.queue.try_send(unit) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(STOPPED),
             Err(mpsc::error::TrySendError::Full(unit)) => unit,
         };
-        let sent = self.0.send_timeout(unit, QUEUE_DEADLINE).await;
+        let sent = self.queue.send_timeout(unit, QUEUE_DEADLINE).await;
         sent.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => {
                 StoreError::unavailable("too many writes are waiting")
@@ -259,6 +251,6 @@ impl Units {
     #[cfg(test)]
     #[allow(dead_code, reason = "only SQLite's tests ask")]
     pub(in crate::store) fn capacity(&self) -> usize {
-        self.0.capacity()
+        self.queue.capacity()
     }
 }

@@ -87,6 +87,8 @@ impl Sqlite {
             let conn = files::prepare(&path, create, &log)?;
             let wake = Wake::new(&path, &log);
             let (writer, thread) = writer::start(conn, Arc::clone(&clock), wake.clone(), &log)?;
+            let claims = writer.nudger();
+            wake.nudges(move || claims.look_again());
             let (background, reads) = Background::start(&path, wake.clone(), &log)?;
             let readers = {
                 let path = path.clone();
@@ -168,15 +170,6 @@ impl Sqlite {
             background.look();
         }
         changes
-    }
-
-    /// Claims that find nothing are kept by the writer.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the other engine's writers do not"
-    )]
-    fn keeps_claims(&self) -> Option<&Writer> {
-        Some(&self.writer)
     }
 
     /// There is one writer.

@@ -43,5 +43,6 @@ pub fn enqueue_in(
 impl Sqlite {
     pub(in crate::store) fn notify(&self) {
         self.wake.committed();
+        self.wake.nudge();
     }
 }

@@ -14,6 +14,7 @@ use super::sql::{
     controls::Controls,
     fresh::store_together,
     ledger::Ledger,
+    standing::Standing,
     statement::statement,
     tx::{Turn, Tx},
     unit::{BATCH, Failure, Unit, Units, Waiting},
@@ -45,7 +46,7 @@ pub(super) fn start(
         ledger: Ledger::default(),
         controls: Controls::default(),
         careful: 0,
-        standing: Vec::new(),
+        standing: Standing::default(),
     };
     let thread = thread::Builder::new()
         .name("lockstep-writer".to_owned())
@@ -64,8 +65,7 @@ struct Committer {
     controls: Controls,
     /// Batches to come whose units have a savepoint each.
     careful: u8,
-    /// What waits for a commit that has something for it.
-    standing: Vec<Box<dyn Unit>>,
+    standing: Standing,
 }
 
 impl Committer {
@@ -84,21 +84,18 @@ impl Committer {
 
     /// One transaction for the whole batch: all of it is durable before the first caller is answered.
     fn commit(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
-        let nudged = batch.iter().any(|unit| unit.is_nudge());
-        let known = self.standing.len();
-        self.standing
-            .extend(batch.extract_if(.., |unit| unit.stands()));
-        // Who waits is asked when something may have come for it, and at first.
-        let mut ask = nudged || self.standing.len() > known;
-        let asked = ask;
+        self.standing.take_in(batch);
+        if batch.is_empty() && !self.standing.is_to_be_asked() {
+            return;
+        }
         let (mut wake, mut moved) = (false, false);
-        let mut committed = self.transaction(batch, &mut ask, &mut wake, &mut moved);
+        let mut committed = self.transaction(batch, &mut wake, &mut moved);
         if matches!(committed, Ok(false)) {
             // A unit failed: again, with a savepoint for each, and for some time to come.
             self.roll_back();
             self.careful = CAREFUL;
-            (ask, wake, moved) = (asked, false, false);
-            committed = self.transaction(batch, &mut ask, &mut wake, &mut moved);
+            (wake, moved) = (false, false);
+            committed = self.transaction(batch, &mut wake, &mut moved);
         }
         self.careful = self.careful.saturating_sub(1);
         if let Err(error) = &committed {
@@ -110,10 +107,8 @@ impl Committer {
             move || StoreError::classify(&text, text.clone().into())
         });
         let failure = failure.as_ref().map(|failure| failure as &Failure);
-        let ends =
-            |unit: &mut Box<dyn Unit>| failure.is_some() || (ask && (nudged || unit.is_enough()));
-        let heard = self.standing.extract_if(.., ends);
-        for unit in batch.drain(..).chain(heard) {
+        let standing = self.standing.answered(failure.is_some());
+        for unit in batch.drain(..).chain(standing) {
             unit.answer(failure);
         }
         // After the answers: a worker that has its jobs by now need not look again.
@@ -132,11 +127,10 @@ impl Committer {
         let _ = self.conn.batch_execute("ROLLBACK");
     }
 
-    /// False, and nothing is committed, when a unit failed that has no savepoint. `ask`: whether those who stand were asked.
+    /// False, and nothing is committed, when a unit failed that has no savepoint.
     fn transaction(
         &mut self,
         batch: &mut [Box<dyn Unit>],
-        ask: &mut bool,
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<bool, diesel::result::Error> {
@@ -170,13 +164,10 @@ impl Committer {
             }
         }
         // Last: jobs that the others brought, and places that they left, are theirs in the same commit.
-        *ask |= *tx.wake || !tx.ledger.is_empty();
-        if *ask {
-            self.standing.retain(|unit| unit.is_wanted());
-            for unit in &mut self.standing {
-                if !run(&mut tx, unit.as_mut())? {
-                    return Ok(false);
-                }
+        let came = *tx.wake || !tx.ledger.is_empty();
+        for unit in self.standing.asked(came) {
+            if !run(&mut tx, unit.as_mut())? {
+                return Ok(false);
             }
         }
         *moved = !self.ledger.is_empty();

@@ -8,7 +8,7 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, Once, PoisonError, Weak},
+    sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ struct Shared {
     subscribed: Notify,
     /// Every commit that moved jobs, whether or not there is anything to claim.
     transitions: watch::Sender<u64>,
+    /// Has the claims asked again that wait with the store.
+    nudge: OnceLock<Box<dyn Fn() + Send + Sync>>,
     warned: Once,
     log: Logger,
 }
@@ -74,14 +76,27 @@ impl Wake {
             changes: watch::Sender::new(0),
             subscribed: Notify::new(),
             transitions: watch::Sender::new(0),
+            nudge: OnceLock::new(),
             warned: Once::new(),
             log: log.clone(),
         }))
     }
 
-    /// After a commit: wakes this process and the others.
+    /// How claims that wait with the store are asked again: `nudge` must not block.
+    pub(in crate::store) fn nudges(&self, nudge: impl Fn() + Send + Sync + 'static) {
+        // It is said once, by whoever opens the store.
+        let _ = self.0.nudge.set(Box::new(nudge));
+    }
+
+    pub(in crate::store) fn nudge(&self) {
+        if let Some(nudge) = self.0.nudge.get() {
+            nudge();
+        }
+    }
+
+    /// After a commit: wakes this process and the others. Whose commit it is knows whether claims must be asked again.
     pub(in crate::store) fn committed(&self) {
-        self.hint();
+        self.told();
         match &self.0.others {
             Others::Sockets { peers, inbox, .. } => {
                 let own = lock(inbox).upgrade();
@@ -91,8 +106,14 @@ impl Wake {
         }
     }
 
-    /// Wakes this process.
+    /// Somebody else has committed something, perhaps.
     pub(in crate::store) fn hint(&self) {
+        self.nudge();
+        self.told();
+    }
+
+    /// Wakes this process.
+    pub(in crate::store) fn told(&self) {
         self.0
             .changes
             .send_modify(|changes| *changes = changes.wrapping_add(1));
@@ -153,9 +174,8 @@ impl Wake {
     }
 
     fn bind(&self, folder: &Folder) -> Option<Inbox> {
-        let changes = self.0.changes.clone();
-        let woken = move || changes.send_modify(|changes| *changes = changes.wrapping_add(1));
-        match Inbox::bind(folder, woken) {
+        let wake = self.clone();
+        match Inbox::bind(folder, move || wake.hint()) {
             Ok(inbox) => Some(inbox),
             Err(error) => {
                 self.0.warned.call_once(|| {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use lockstep::store::{Claim, Store, StoreError};
+use lockstep::store::{Store, StoreError};
 use tokio::time::Instant;
 
 use super::conventions::open;
@@ -175,28 +175,6 @@ async fn a_server_without_connections_to_spare_is_unavailable() {
     );
     taken.clear();
     works_again(&store).await;
-    store.close().await;
-    place.remove();
-}
-
-/// Claims have a connection of their own: whoever waits for jobs asks again after a hint.
-#[tokio::test]
-async fn a_claim_that_finds_nothing_is_answered_at_once() {
-    let place = Place::new_postgres();
-    let store = open(&place).await;
-    assert!(!store.job_claims_wait());
-    let claim = || Claim {
-        queues: &["default"],
-        worker: "here",
-        limit: 1,
-        lease: Duration::from_mins(1),
-        reads: None,
-    };
-    assert!(store.job_claim_next(claim()).await.unwrap().jobs.is_empty());
-    let id = store.job_enqueue(analysis()).await.unwrap().job.id;
-    store.job_look_again().await.unwrap();
-    let claims = store.job_claim_next(claim()).await.unwrap();
-    assert_eq!(claims.jobs[0].id, id);
     store.close().await;
     place.remove();
 }
