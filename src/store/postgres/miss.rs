@@ -10,6 +10,8 @@ pub(super) enum Miss {
     Alone,
     /// A unit failed: to be tried with a savepoint for each.
     Unit,
+    /// What stands with another thread could not be asked here.
+    Guest,
     /// The server refused a statement or the transaction.
     Refused(StoreError),
     /// The connection was lost before the commit was asked for.

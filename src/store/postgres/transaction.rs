@@ -31,6 +31,8 @@ pub(super) struct Way {
     pub(super) turn: Turn,
     /// With a savepoint for each unit.
     pub(super) careful: bool,
+    /// What stands with another thread may be asked, too.
+    pub(super) visits: bool,
     /// When a lock that is not had ends the try.
     pub(super) deadline: Instant,
 }
@@ -55,12 +57,14 @@ pub(super) fn begin(settings: &Settings, way: Way) -> String {
 }
 
 /// Runs the units in the transaction that has begun. Last, what stands: jobs that the others brought are its own in the same
-/// commit.
+/// commit. A thread that it does not stand with asks it only for new jobs, and does without it where it would be in the way.
 pub(super) fn work(
     tx: &mut Tx<'_>,
     batch: &mut [Box<dyn Unit>],
     standing: &mut Standing,
-    deadline: Instant,
+    Way {
+        visits, deadline, ..
+    }: Way,
 ) -> Result<(), Miss> {
     let together = !tx.careful
         && store_together(tx, batch).map_err(|error| match refused(error) {
@@ -74,8 +78,17 @@ pub(super) fn work(
         }
     }
     let came = *tx.wake || !tx.ledger.is_empty();
-    for unit in standing.asked(came) {
-        run(tx, unit.as_mut(), deadline)?;
+    if !standing.is_guest() {
+        for unit in standing.asked(came) {
+            run(tx, unit.as_mut(), deadline)?;
+        }
+    } else if visits && *tx.wake {
+        for unit in standing.borrowed() {
+            run(tx, unit.as_mut(), deadline).map_err(|miss| match miss {
+                Miss::Lost(error) => Miss::Lost(error),
+                _ => Miss::Guest,
+            })?;
+        }
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use super::{
     sql::{
         controls::Controls,
         ledger::Ledger,
-        standing::Standing,
+        standing::{Shelf, Standing},
         tx::{Lane, Turn, Tx},
         unit::{BATCH, Failure, Unit, Units, Waiting},
     },
@@ -39,8 +39,6 @@ use crate::store::{
     wake::Wake,
 };
 
-/// Names the thread of the claims.
-const CLAIMS: &str = "claims";
 /// How long a commit is tried again before its callers are told that it cannot be had now.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -78,10 +76,11 @@ pub(super) struct Common {
 
 /// Starts the threads. They connect when they first have something to write.
 pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), StoreError> {
-    let mut threads = Vec::new();
-    let mut lane = |name: &str| -> Result<Units, StoreError> {
+    let (mut threads, shelf) = (Vec::new(), Shelf::default());
+    let mut lane = |name: &str, home: Option<&Units>| -> Result<Units, StoreError> {
         let (units, waiting) = Units::new();
-        let committer = Committer::new(common.clone(), name == CLAIMS);
+        let standing = Standing::new(shelf.clone(), home.map(Units::nudger));
+        let committer = Committer::new(common.clone(), standing);
         let thread = thread::Builder::new()
             .name(format!("lockstep-{name}"))
             .spawn(move || committer.run(waiting))
@@ -89,12 +88,14 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
         threads.push(thread);
         Ok(units)
     };
+    // Claims stand with the first.
+    let claims = lane("claims", None)?;
     let writers = Writers {
-        claims: lane(CLAIMS)?,
-        runs: lane("runs")?,
-        new: [lane("new-1")?, lane("new-2")?],
+        runs: lane("runs", Some(&claims))?,
+        new: [lane("new-1", Some(&claims))?, lane("new-2", Some(&claims))?],
         turn: Arc::default(),
-        rest: lane("rest")?,
+        rest: lane("rest", Some(&claims))?,
+        claims,
     };
     Ok((writers, threads))
 }
@@ -113,8 +114,6 @@ struct Brought {
 /// One writing thread.
 struct Committer {
     common: Common,
-    /// Whether claims stand here, and not in another thread.
-    claims: bool,
     conn: Option<Conn>,
     ledger: Ledger,
     controls: Controls,
@@ -122,14 +121,13 @@ struct Committer {
 }
 
 impl Committer {
-    fn new(common: Common, claims: bool) -> Self {
+    fn new(common: Common, standing: Standing) -> Self {
         Self {
             common,
-            claims,
             conn: None,
             ledger: Ledger::default(),
             controls: Controls::default(),
-            standing: Standing::default(),
+            standing,
         }
     }
 
@@ -149,6 +147,7 @@ impl Committer {
         let committed = self.until_committed(batch, &mut brought);
         let refusals = batch.iter().filter_map(|unit| unit.failure());
         if refusals
+            .chain(self.standing.failures())
             .chain(committed.as_ref().err())
             .any(|error| is(error, READ_ONLY))
         {
@@ -158,7 +157,7 @@ impl Committer {
         match &committed {
             Ok(()) => {
                 let wake = &self.common.wake;
-                if (brought.wake || brought.moved) && !self.claims {
+                if (brought.wake || brought.moved) && !self.standing.was_asked() {
                     wake.nudge();
                 }
                 if brought.told {
@@ -203,28 +202,39 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let (mut turn, mut careful) = (Turn::Shared, false);
+        // Who is alone in its batch has the time.
+        let mut visits = batch.len() == 1;
         let mut losses = 0;
         loop {
             *brought = Brought::default();
             let way = Way {
                 turn,
                 careful,
+                visits,
                 deadline,
             };
             let mut miss = match self.attempt(batch, way, brought) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(self.standing.open(turn == Turn::Shared)),
                 Err(miss) => miss,
             };
+            visits = false;
+            // A commit that may have come to pass may have given something.
+            if !matches!(miss, Miss::Unknown(..)) {
+                self.standing.give_back(matches!(miss, Miss::Guest));
+            }
             self.ledger = Ledger::default();
             self.controls.forget();
-            if matches!(miss, Miss::Refused(_) | Miss::Alone | Miss::Unit)
-                && let Err(lost) = self.roll_back()
+            if matches!(
+                miss,
+                Miss::Refused(_) | Miss::Alone | Miss::Unit | Miss::Guest
+            ) && let Err(lost) = self.roll_back()
             {
                 miss = lost;
             }
             match miss {
                 Miss::Alone => turn = Turn::Alone,
                 Miss::Unit => careful = true,
+                Miss::Guest => {}
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
                 Miss::Refused(error) => {
                     warn!(self.common.log, "a transaction is begun again"; "error" => %error);
@@ -249,6 +259,7 @@ impl Committer {
                     if committed.ok_or(error)? {
                         return Ok(());
                     }
+                    self.standing.give_back(false);
                 }
             }
         }
@@ -289,7 +300,7 @@ impl Committer {
             turn: &mut turn,
             careful: way.careful,
         };
-        work(&mut tx, batch, &mut self.standing, way.deadline)?;
+        work(&mut tx, batch, &mut self.standing, way)?;
         brought.moved = !self.ledger.is_empty();
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let prepared = self.common.settings.statement_cache;

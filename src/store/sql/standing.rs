@@ -2,7 +2,7 @@
 //! Must not know: what it waits for.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -15,7 +15,7 @@ use super::{
 use crate::store::StoreError;
 
 /// Has all that stands asked again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Nudge {
     /// Something may have come for it.
     LookAgain,
@@ -39,9 +39,33 @@ impl Unit for Nudge {
     fn answer(self: Box<Self>, _failure: Option<&Failure>) {}
 }
 
-/// What stands with one writing thread.
+/// Where it stands between the transactions of the thread that it is with. A guest is another thread that asks it in a
+/// transaction of its own.
+#[derive(Clone, Default)]
+pub(in crate::store) struct Shelf(Arc<Mutex<Shelved>>);
+
 #[derive(Default)]
+struct Shelved {
+    units: Vec<Box<dyn Unit>>,
+    /// A guest has what stood here.
+    lent: bool,
+    /// What was said to it meanwhile.
+    said: Option<Nudge>,
+    /// It has lately asked for nothing that guests do not have.
+    open: bool,
+}
+
+impl Shelf {
+    fn shelved(&self) -> MutexGuard<'_, Shelved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One thread's hold on what stands.
 pub(in crate::store) struct Standing {
+    shelf: Shelf,
+    /// For a guest: the way to the thread that it is with.
+    home: Option<Nudger>,
     units: Vec<Box<dyn Unit>>,
     /// The next transaction is to ask it, whatever else it does.
     ask: bool,
@@ -51,6 +75,18 @@ pub(in crate::store) struct Standing {
 }
 
 impl Standing {
+    /// `home`: for a guest, the way to the thread that it stands with.
+    pub(in crate::store) fn new(shelf: Shelf, home: Option<Nudger>) -> Self {
+        Self {
+            shelf,
+            home,
+            units: Vec::new(),
+            ask: false,
+            let_go: false,
+            asked: false,
+        }
+    }
+
     /// Takes what stands, and nudges, out of a batch.
     pub(in crate::store) fn take_in(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
         (self.ask, self.let_go, self.asked) = (false, false, false);
@@ -61,11 +97,28 @@ impl Standing {
                 Some(nudge) => self.let_go |= nudge == Nudge::LetGo,
             }
         }
+        if self.ask {
+            self.fetch();
+        }
     }
 
     /// Whether a transaction is worth it for what stands alone.
     pub(in crate::store) fn is_to_be_asked(&self) -> bool {
         self.ask && !self.units.is_empty()
+    }
+
+    /// The oldest first. What a guest has is told when it is back.
+    fn fetch(&mut self) {
+        let mut shelved = self.shelf.shelved();
+        if shelved.lent {
+            let said = if self.let_go {
+                Nudge::LetGo
+            } else {
+                Nudge::LookAgain
+            };
+            shelved.said = shelved.said.max(Some(said));
+        }
+        self.units.splice(0..0, shelved.units.drain(..));
     }
 
     /// At the end of a transaction: what is to be run in it, too. `came`: the transaction may have brought something.
@@ -74,19 +127,87 @@ impl Standing {
         if !self.asked {
             return &mut [];
         }
+        if !self.ask {
+            self.fetch();
+        }
         self.units.retain(|unit| unit.is_wanted());
         &mut self.units
     }
 
-    /// After the transaction: what is to be answered.
-    pub(in crate::store) fn answered(
-        &mut self,
-        failed: bool,
-    ) -> impl Iterator<Item = Box<dyn Unit>> {
-        let (asked, let_go) = (self.asked, self.let_go);
-        self.units.extract_if(.., move |unit| {
-            failed || (asked && (let_go || unit.is_enough()))
-        })
+    /// The same for a guest: nothing, where it could not be asked as at home, or another guest has it.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn borrowed(&mut self) -> &mut [Box<dyn Unit>] {
+        let mut shelved = self.shelf.shelved();
+        if shelved.open && !shelved.lent && !shelved.units.is_empty() {
+            shelved.lent = true;
+            self.asked = true;
+            self.units.append(&mut shelved.units);
+            self.units.retain(|unit| unit.is_wanted());
+        }
+        &mut self.units
+    }
+
+    pub(in crate::store) fn is_guest(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// Whether the last transaction asked it.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn was_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Why units of it failed in the last transaction.
+    #[allow(dead_code, reason = "SQLite's writer has no use for it")]
+    pub(in crate::store) fn failures(&self) -> impl Iterator<Item = &StoreError> {
+        self.units.iter().filter_map(|unit| unit.failure())
+    }
+
+    /// Whether guests may ask it from now on, as its own thread has seen in a transaction.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn open(&self, open: bool) {
+        if self.asked && !self.is_guest() {
+            self.shelf.shelved().open = open;
+        }
+    }
+
+    /// After the transaction: what is to be answered. The rest stands again. A guest's failure is none of its own.
+    pub(in crate::store) fn answered(&mut self, failed: bool) -> Vec<Box<dyn Unit>> {
+        let (guest, asked) = (self.is_guest(), self.asked);
+        let let_go = self.let_go || (guest && self.shelf.shelved().said == Some(Nudge::LetGo));
+        let over = |unit: &mut Box<dyn Unit>| {
+            if failed {
+                !guest
+            } else {
+                asked && (let_go || unit.is_enough())
+            }
+        };
+        let answered = self.units.extract_if(.., over).collect();
+        self.put_back();
+        answered
+    }
+
+    fn put_back(&mut self) {
+        let mut shelved = self.shelf.shelved();
+        shelved.units.append(&mut self.units);
+        if let Some(home) = self.home.as_ref().filter(|_| self.asked) {
+            shelved.lent = false;
+            self.asked = false;
+            if let Some(said) = shelved.said.take() {
+                home.say(said);
+            }
+        }
+    }
+
+    /// A guest's transaction failed: what it borrowed stands again. `because`: guests had better leave it alone.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn give_back(&mut self, because: bool) {
+        if self.is_guest() {
+            if because {
+                self.shelf.shelved().open = false;
+            }
+            self.put_back();
+        }
     }
 }
 
@@ -122,10 +243,14 @@ pub(in crate::store) struct Nudger {
 impl Nudger {
     /// Something may have come for what stands. Does not block. A thread that has more to do than it can keep asks by itself.
     pub(in crate::store) fn look_again(&self) {
+        self.say(Nudge::LookAgain);
+    }
+
+    fn say(&self, nudge: Nudge) {
         if self.count.0.load(Ordering::SeqCst) > 0
             && let Some(queue) = self.queue.upgrade()
         {
-            let _ = queue.try_send(Box::new(Nudge::LookAgain));
+            let _ = queue.try_send(Box::new(nudge));
         }
     }
 }

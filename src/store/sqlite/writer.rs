@@ -14,7 +14,7 @@ use super::sql::{
     controls::Controls,
     fresh::store_together,
     ledger::Ledger,
-    standing::Standing,
+    standing::{Shelf, Standing},
     statement::statement,
     tx::{Turn, Tx},
     unit::{BATCH, Failure, Unit, Units, Waiting},
@@ -46,7 +46,7 @@ pub(super) fn start(
         ledger: Ledger::default(),
         controls: Controls::default(),
         careful: 0,
-        standing: Standing::default(),
+        standing: Standing::new(Shelf::default(), None),
     };
     let thread = thread::Builder::new()
         .name("lockstep-writer".to_owned())

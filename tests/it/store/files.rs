@@ -8,14 +8,12 @@ use diesel::{
 };
 use lockstep::{
     clock::SystemClock,
-    model::{EventFilter, EventsFrom, JobStatus},
     processors::user_created::job_for,
-    store::{Claim, Store, StoreConfig, StoreError},
+    store::{Store, StoreConfig, StoreError},
 };
 use slog::Logger;
 use tokio::task::{spawn_blocking, yield_now};
 
-use super::claims::LEASE;
 use crate::support::place::Place;
 use crate::{
     cli::binary::Home,
@@ -326,35 +324,6 @@ async fn the_log_starts_over_among_many_reads_and_commits() {
         assert!(log.len() < 160 << 20, "{}", log.len());
     })
     .await;
-}
-
-/// A claim that waits with the writer has its job from the commit that brings it.
-#[tokio::test]
-async fn a_job_that_meets_an_idle_worker_is_one_commit() {
-    let database = Database::new().await;
-    let store = &database.store;
-    let claim = Claim {
-        queues: &["default"],
-        worker: "waits",
-        limit: 3,
-        lease: LEASE,
-        reads: None,
-    };
-    let (claims, enqueued) =
-        tokio::join!(biased; store.job_claim_next(claim), store.job_enqueue(analysis()));
-    assert_eq!(claims.unwrap().jobs[0].id, enqueued.unwrap().job.id);
-    assert_eq!(database.place().count("job_events"), 1, "one commit");
-    let events = store.events(EventsFrom::Oldest, EventFilter::default(), 9);
-    let states: Vec<_> = events
-        .await
-        .unwrap()
-        .events
-        .iter()
-        .map(|it| it.1.to)
-        .collect();
-    let expected = [JobStatus::Pending, JobStatus::Processing].map(Some);
-    assert_eq!(states, expected);
-    database.close().await;
 }
 
 /// Promoting nothing is no write.

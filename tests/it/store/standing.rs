@@ -7,7 +7,7 @@ use std::{
 
 use futures::poll;
 use lockstep::{
-    model::{JobStatus, NewJob, Settlement},
+    model::{ControlKind, EventFilter, EventsFrom, JobStatus, NewJob, Settlement},
     queue::EnqueueOptions,
     store::{Claim, Claims, Store, StoreError},
 };
@@ -74,6 +74,46 @@ async fn a_claim_waits_for_a_job_that_is_for_it() {
     assert_eq!(claims.jobs[0].attempt, 1);
     // The lease began with the transaction that gave it, not with the call.
     assert!(claims.began.unwrap() > before);
+    database.close().await;
+}
+
+/// What an idle worker of the process gets costs no commit of its own.
+#[tokio::test]
+async fn a_job_is_claimed_in_the_commit_that_brings_it() {
+    let database = Database::new().await;
+    let store = &database.store;
+    let claim = waiting(store, 3).await;
+    // Behind it on the same way: it has been asked in vain by now.
+    assert_eq!(ids(&store.job_claim(next(1)).await.unwrap()), [0; 0]);
+    let id = enqueue(store, analysis()).await;
+    assert_eq!(ids(&claim.await.unwrap()), [id]);
+    assert_eq!(database.place().count("job_events"), 1, "one commit");
+    let events = store.events(EventsFrom::Oldest, EventFilter::default(), 9);
+    let events = events.await.unwrap().events;
+    let states: Vec<_> = events.iter().map(|event| event.1.to).collect();
+    let expected = [JobStatus::Pending, JobStatus::Processing].map(Some);
+    assert_eq!(states, expected);
+    database.close().await;
+}
+
+/// Orders of operators hold for what a commit brings, too.
+#[tokio::test]
+async fn a_paused_job_is_not_given_to_a_claim_that_waits() {
+    let database = Database::new().await;
+    let store = &database.store;
+    let mut claim = waiting(store, 1).await;
+    assert_eq!(ids(&store.job_claim(next(1)).await.unwrap()), [0; 0]);
+    let queue = || "default".to_owned();
+    let kind = ControlKind::Queue;
+    store
+        .control_pause(kind, queue(), None, None)
+        .await
+        .unwrap();
+    let id = enqueue(store, analysis()).await;
+    assert_eq!(ids(&store.job_claim(next(1)).await.unwrap()), [0; 0]);
+    still(&mut claim).await;
+    store.control_resume(kind, queue()).await.unwrap();
+    assert_eq!(ids(&claim.await.unwrap()), [id]);
     database.close().await;
 }
 
