@@ -217,8 +217,9 @@ impl Control {
 
     /// A claim that waits with the store does not see that this process stops, and may have missed a hint.
     fn look_again(&mut self) {
-        let stops = self.phase != Phase::Running && self.claiming == Claiming::Yes;
-        if !self.look && !stops {
+        let stops = self.phase != Phase::Running;
+        let untold = stops && self.claiming == Claiming::Yes;
+        if !self.look && !untold {
             return;
         }
         self.look = false;
@@ -227,10 +228,11 @@ impl Control {
         }
         let runner = Arc::clone(&self.runner);
         self.events.push(Box::pin(async move {
-            // If it cannot be said, the store has worse to tell by the claim itself.
-            let _ = match stops {
-                true => runner.store.job_let_go().await,
-                false => runner.store.job_look_again().await,
+            // If it cannot be said now, the next poll says it again.
+            let _ = if stops {
+                runner.store.job_let_go().await
+            } else {
+                runner.store.job_look_again().await
             };
             Event::LookedAgain
         }));

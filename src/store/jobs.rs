@@ -108,8 +108,8 @@ impl Store {
     }
 
     /// The same, for a worker that has nothing else to do: waits while there is nothing to take. It is asked again when this
-    /// process commits what may be for it, at a hint from another process, and each second. On SQLite the commit that brings a
-    /// job gives the lease on it, too.
+    /// process commits what may be for it, at a hint from another process, and within a second of a commit without a hint. The
+    /// commit that brings a job may give the lease on it, too.
     ///
     /// Dropped, it takes nothing more, but for what a commit under way gives it: those leases run out. Better to end it by
     /// [`Store::job_let_go`].

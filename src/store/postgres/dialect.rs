@@ -221,12 +221,12 @@ pub(in crate::store) const UNHINDERED: Option<(&str, Unhindered)> =
 fn claim_unhindered(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Option<Vec<Claimed>>> {
     type Told = (Bool, Nullable<BigInt>, Nullable<Claims>);
     let rows: Vec<(bool, Option<i64>, Option<Claimed>)> = claim.placed::<Told>().load(tx.conn)?;
-    let Some((hindered, number, _)) = rows.first() else {
+    let told = rows.first().filter(|(hindered, _, _)| !hindered);
+    let Some((_, number, _)) = told else {
+        // What comes now asks no more whether anything is written.
+        tx.ledger.idle = false;
         return Ok(None);
     };
-    if *hindered {
-        return Ok(None);
-    }
     tx.ledger.number = *number;
     tx.ledger.idle = number.is_none();
     Ok(Some(

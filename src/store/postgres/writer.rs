@@ -157,7 +157,9 @@ impl Committer {
         match &committed {
             Ok(()) => {
                 let wake = &self.common.wake;
-                if (brought.wake || brought.moved) && !self.standing.was_asked() {
+                let standing = &self.standing;
+                let came = brought.wake || (brought.moved && !standing.is_open());
+                if came && !standing.was_asked() {
                     wake.nudge();
                 }
                 if brought.told {
@@ -214,7 +216,7 @@ impl Committer {
                 deadline,
             };
             let mut miss = match self.attempt(batch, way, brought) {
-                Ok(()) => return Ok(self.standing.open(turn == Turn::Shared)),
+                Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
             visits = false;
@@ -279,12 +281,12 @@ impl Committer {
         way: Way,
         brought: &mut Brought,
     ) -> Result<(), Miss> {
-        let begin = begin(&self.common.settings, way);
+        let start = begin(&self.common.settings, way);
         let conn = self.connected().map_err(Miss::Lost)?;
-        if begin == BEGIN {
+        if start == BEGIN {
             send_ahead(conn, BEGIN).map_err(missed)?;
         } else {
-            conn.batch_execute(&begin).map_err(missed)?;
+            conn.batch_execute(&start).map_err(missed)?;
         }
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
@@ -308,6 +310,7 @@ impl Committer {
         let idle = brought.wake && batch.len() == 1;
         let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
         brought.told = end(conn, &mut self.ledger, micros(now), prepared, hint)?;
+        self.standing.open(way.turn == Turn::Shared);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ pub(in crate::store) struct Ledger {
     /// The transaction's own number, once a statement has told it.
     #[allow(dead_code, reason = "SQLite's have none")]
     pub(in crate::store) number: Option<i64>,
-    /// The last unit's last statement has told that nothing is written yet.
+    /// The last statement that was run has told that nothing is written yet.
     #[allow(dead_code, reason = "SQLite's commits of nothing cost nothing")]
     pub(in crate::store) idle: bool,
 }

@@ -73,10 +73,11 @@ struct Due {
 }
 
 impl Engine {
-    /// Mostly there is nothing to promote: that is found out beside the writers.
+    /// Mostly there is nothing to promote: that is found out beside the writers, unless there are too many readers.
     pub(in crate::store) async fn job_promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        let next = self.read(next).await?;
-        if next.is_none_or(|next| next > micros(self.clock.now())) {
+        if let Ok(next) = self.read(next).await
+            && next.is_none_or(|next| next > micros(self.clock.now()))
+        {
             return Ok(Promoted {
                 jobs: 0,
                 next_due: next.map(moment),

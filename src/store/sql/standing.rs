@@ -51,7 +51,7 @@ struct Shelved {
     lent: bool,
     /// What was said to it meanwhile.
     said: Option<Nudge>,
-    /// It has lately asked for nothing that guests do not have.
+    /// When it was asked last, nothing was limited or held back: guests may ask it, too.
     open: bool,
 }
 
@@ -151,6 +151,12 @@ impl Standing {
         self.home.is_some()
     }
 
+    /// Whether places that runs leave are nothing to it: it has asked for nothing that has limits.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn is_open(&self) -> bool {
+        self.shelf.shelved().open
+    }
+
     /// Whether the last transaction asked it.
     #[allow(dead_code, reason = "SQLite has one writer")]
     pub(in crate::store) fn was_asked(&self) -> bool {
@@ -241,7 +247,7 @@ pub(in crate::store) struct Nudger {
 }
 
 impl Nudger {
-    /// Something may have come for what stands. Does not block. A thread that has more to do than it can keep asks by itself.
+    /// Something may have come for what stands. Does not block: a thread that has more to do than it can keep is not told.
     pub(in crate::store) fn look_again(&self) {
         self.say(Nudge::LookAgain);
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use lockstep::store::{Store, StoreError};
+use lockstep::store::{Claim, Store, StoreError};
 use tokio::time::Instant;
 
 use super::conventions::open;
@@ -126,12 +126,22 @@ async fn a_server_that_only_allows_reading_is_read() {
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
     assert_eq!(unavailable(&store, 3).await, ["it is read-only"; 3]);
+    let claim = || Claim {
+        queues: &["default"],
+        worker: "here",
+        limit: 1,
+        lease: Duration::from_mins(1),
+        reads: None,
+    };
+    let refused = store.job_claim_next(claim()).await;
+    assert!(refused.unwrap_err().to_string().contains("read-only"));
     assert!(store.job_get(id).await.unwrap().is_some());
     // Sessions keep what the database said when they began: ours are not used on.
     admin(&format!(
         "ALTER DATABASE {name} RESET default_transaction_read_only"
     ));
     works_again(&store).await;
+    assert_eq!(store.job_claim_next(claim()).await.unwrap().jobs[0].id, id);
     store.close().await;
     place.remove();
 }
@@ -175,6 +185,30 @@ async fn a_server_without_connections_to_spare_is_unavailable() {
     );
     taken.clear();
     works_again(&store).await;
+    store.close().await;
+    place.remove();
+}
+
+/// Every process that listens is woken by every hint.
+#[tokio::test]
+async fn a_process_without_workers_is_not_woken() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    let sessions = |query: &str| {
+        place.count(&format!(
+            "pg_stat_activity WHERE datname = current_database() AND query LIKE '{query} %'"
+        ))
+    };
+    until("there is a session for hints", async || {
+        sessions("SET synchronous_commit") == 1
+    })
+    .await;
+    for _ in 0..2 {
+        let wakeups = store.subscribe();
+        until("it listens", async || sessions("LISTEN") == 1).await;
+        drop(wakeups);
+        until("it does not", async || sessions("UNLISTEN") == 1).await;
+    }
     store.close().await;
     place.remove();
 }
