@@ -147,6 +147,25 @@ mod tests {
         assert_eq!(kept(conn, left), r#"[[7,0,-1,1],[6,0,1,-1],["q","t"]]0"#);
     }
 
+    /// One that has written, but moved no job, can be looked up; one that has told that it wrote nothing needs no look.
+    #[test]
+    fn only_what_is_written_is_marked() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        for (idle, marks) in [(true, "0"), (false, "1")] {
+            conn.batch_execute("BEGIN").unwrap();
+            if !idle {
+                conn.batch_execute("UPDATE event_log SET trimmed = trimmed")
+                    .unwrap();
+            }
+            let mut ledger = Ledger::default();
+            ledger.idle = idle;
+            assert!(end(conn, &mut ledger, 0, true, || None).is_ok());
+            let marked = kept(conn, "SELECT count(*)::text AS kept FROM quiet_commits");
+            assert_eq!(marked, marks);
+        }
+    }
+
     /// Both ways of noting leave the same rows.
     #[test]
     fn a_note_as_text_is_the_note() {

@@ -20,6 +20,13 @@ pub(super) enum Miss {
     Unknown(StoreError, Option<Mark>),
 }
 
+impl Miss {
+    /// Whether the transaction is still to be taken back.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self, Self::Lost(_) | Self::Unknown(..))
+    }
+}
+
 pub(super) fn is(error: &StoreError, which: &str) -> bool {
     matches!(error, StoreError::Unavailable { reason, .. } if *reason == which)
 }

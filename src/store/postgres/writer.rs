@@ -226,10 +226,8 @@ impl Committer {
             }
             self.ledger = Ledger::default();
             self.controls.forget();
-            if matches!(
-                miss,
-                Miss::Refused(_) | Miss::Alone | Miss::Unit | Miss::Guest
-            ) && let Err(lost) = self.roll_back()
+            if miss.is_open()
+                && let Err(lost) = self.roll_back()
             {
                 miss = lost;
             }
