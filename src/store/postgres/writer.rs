@@ -215,24 +215,16 @@ impl Committer {
                 visits,
                 deadline,
             };
-            let mut miss = match self.attempt(batch, way, brought) {
+            let miss = match self.attempt(batch, way, brought) {
                 Ok(()) => return Ok(()),
-                Err(miss) => miss,
+                Err(miss) => self.take_back(miss),
             };
             visits = false;
-            // A commit that may have come to pass may have given something.
-            if !matches!(miss, Miss::Unknown(..)) {
-                self.standing.give_back(matches!(miss, Miss::Guest));
-            }
-            self.ledger = Ledger::default();
-            self.controls.forget();
-            if miss.is_open()
-                && let Err(lost) = self.roll_back()
-            {
-                miss = lost;
-            }
             match miss {
-                Miss::Alone => turn = Turn::Alone,
+                Miss::Alone => {
+                    self.standing.close();
+                    turn = Turn::Alone;
+                }
                 Miss::Unit => careful = true,
                 Miss::Guest => {}
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
@@ -310,6 +302,22 @@ impl Committer {
         brought.told = end(conn, &mut self.ledger, micros(now), prepared, hint)?;
         self.standing.open(way.turn == Turn::Shared);
         Ok(())
+    }
+
+    /// After a try that did not commit, nothing of it is left. Answers how it ended after all.
+    fn take_back(&mut self, miss: Miss) -> Miss {
+        let (guest, unknown) = (miss.is_guest(), miss.is_unknown());
+        self.ledger = Ledger::default();
+        self.controls.forget();
+        let miss = match miss.is_open().then(|| self.roll_back()) {
+            Some(Err(lost)) => lost,
+            _ => miss,
+        };
+        // A commit that may have come to pass may have given something.
+        if !unknown {
+            self.standing.give_back(guest);
+        }
+        miss
     }
 
     fn roll_back(&mut self) -> Result<(), Miss> {

@@ -173,7 +173,15 @@ impl Standing {
     #[allow(dead_code, reason = "SQLite has one writer")]
     pub(in crate::store) fn open(&self, open: bool) {
         if self.asked && !self.is_guest() {
-            self.shelf.shelved().open = open;
+            self.shelf.shelved().open = open && !self.units.is_empty();
+        }
+    }
+
+    /// It is to be asked alone: before that begins, so that whoever commits from now on nudges.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn close(&self) {
+        if !self.is_guest() {
+            self.shelf.shelved().open = false;
         }
     }
 
