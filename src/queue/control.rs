@@ -310,7 +310,7 @@ impl Control {
             // Somebody else's by now.
             None => drop(self.held.remove(&lease)),
         }
-        // A slot is free. A claim that waits has slots, and is looked at again when this run is settled.
+        // A slot is free. A claim that waits has slots, and is asked again when this run is settled, if its place is wanted.
         self.look |= self.claiming == Claiming::No;
     }
 

@@ -25,14 +25,6 @@ impl Miss {
     pub(super) fn is_open(&self) -> bool {
         !matches!(self, Self::Lost(_) | Self::Unknown(..))
     }
-
-    pub(super) fn is_guest(&self) -> bool {
-        matches!(self, Self::Guest)
-    }
-
-    pub(super) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown(..))
-    }
 }
 
 pub(super) fn is(error: &StoreError, which: &str) -> bool {

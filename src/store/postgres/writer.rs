@@ -222,11 +222,14 @@ impl Committer {
             visits = false;
             match miss {
                 Miss::Alone => {
-                    self.standing.close();
+                    // Before it begins: whoever commits from now on nudges.
+                    if !self.standing.is_guest() {
+                        self.standing.close();
+                    }
                     turn = Turn::Alone;
                 }
                 Miss::Unit => careful = true,
-                Miss::Guest => {}
+                Miss::Guest => self.standing.close(),
                 Miss::Refused(error) if !is(&error, CONFLICT) => return Err(error),
                 Miss::Refused(error) => {
                     warn!(self.common.log, "a transaction is begun again"; "error" => %error);
@@ -251,7 +254,7 @@ impl Committer {
                     if committed.ok_or(error)? {
                         return Ok(());
                     }
-                    self.standing.give_back(false);
+                    self.standing.give_back();
                 }
             }
         }
@@ -306,7 +309,6 @@ impl Committer {
 
     /// After a try that did not commit, nothing of it is left. Answers how it ended after all.
     fn take_back(&mut self, miss: Miss) -> Miss {
-        let (guest, unknown) = (miss.is_guest(), miss.is_unknown());
         self.ledger = Ledger::default();
         self.controls.forget();
         let miss = match miss.is_open().then(|| self.roll_back()) {
@@ -314,8 +316,8 @@ impl Committer {
             _ => miss,
         };
         // A commit that may have come to pass may have given something.
-        if !unknown {
-            self.standing.give_back(guest);
+        if !matches!(miss, Miss::Unknown(..)) {
+            self.standing.give_back();
         }
         miss
     }

@@ -177,12 +177,10 @@ impl Standing {
         }
     }
 
-    /// It is to be asked alone: before that begins, so that whoever commits from now on nudges.
+    /// Something is limited or held back: guests had better leave it alone.
     #[allow(dead_code, reason = "SQLite has one writer")]
     pub(in crate::store) fn close(&self) {
-        if !self.is_guest() {
-            self.shelf.shelved().open = false;
-        }
+        self.shelf.shelved().open = false;
     }
 
     /// After the transaction: what is to be answered. The rest stands again. A guest's failure is none of its own.
@@ -213,13 +211,10 @@ impl Standing {
         }
     }
 
-    /// A guest's transaction failed: what it borrowed stands again. `because`: guests had better leave it alone.
+    /// A guest's transaction failed: what it borrowed stands again.
     #[allow(dead_code, reason = "SQLite has one writer")]
-    pub(in crate::store) fn give_back(&mut self, because: bool) {
+    pub(in crate::store) fn give_back(&mut self) {
         if self.is_guest() {
-            if because {
-                self.shelf.shelved().open = false;
-            }
             self.put_back();
         }
     }

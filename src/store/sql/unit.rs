@@ -203,6 +203,7 @@ impl Units {
         answer.await.unwrap_or(Err(STOPPED))
     }
 
+    /// Says it to all that stands, when there is room for it.
     pub(in crate::store) async fn nudge(&self, nudge: Nudge) -> Result<(), StoreError> {
         self.send(Box::new(nudge)).await
     }
