@@ -201,7 +201,13 @@ impl Standing {
 
     fn put_back(&mut self) {
         let mut shelved = self.shelf.shelved();
-        shelved.units.append(&mut self.units);
+        // What a guest has is older than what came while it was lent.
+        let place = if self.is_guest() {
+            0
+        } else {
+            shelved.units.len()
+        };
+        shelved.units.splice(place..place, self.units.drain(..));
         if let Some(home) = self.home.as_ref().filter(|_| self.asked) {
             shelved.lent = false;
             self.asked = false;
