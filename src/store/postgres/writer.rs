@@ -3,10 +3,7 @@
 //! Must not know: what the units do.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -47,9 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub(super) struct Writers {
     claims: Units,
     runs: Units,
-    /// Two: while one waits for the disk, the other has the next jobs sent.
-    new: [Units; 2],
-    turn: Arc<AtomicUsize>,
+    new: Units,
     rest: Units,
 }
 
@@ -58,7 +53,7 @@ impl Writers {
         match lane {
             Lane::Claims => &self.claims,
             Lane::Runs => &self.runs,
-            Lane::New => &self.new[self.turn.fetch_add(1, Ordering::Relaxed) % 2],
+            Lane::New => &self.new,
             Lane::Rest => &self.rest,
         }
     }
@@ -77,24 +72,28 @@ pub(super) struct Common {
 /// Starts the threads. They connect when they first have something to write.
 pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), StoreError> {
     let (mut threads, shelf) = (Vec::new(), Shelf::default());
-    let mut lane = |name: &str, home: Option<&Units>| -> Result<Units, StoreError> {
+    let mut lane = |names: &[&str], home: Option<&Units>| -> Result<Units, StoreError> {
         let (units, waiting) = Units::new();
-        let standing = Standing::new(shelf.clone(), home.map(Units::nudger));
-        let committer = Committer::new(common.clone(), standing);
-        let thread = thread::Builder::new()
-            .name(format!("lockstep-{name}"))
-            .spawn(move || committer.run(waiting))
-            .map_err(|error| StoreError::Internal(Box::new(error)))?;
-        threads.push(thread);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for name in names {
+            let standing = Standing::new(shelf.clone(), home.map(Units::nudger));
+            let committer = Committer::new(common.clone(), standing);
+            let waiting = Arc::clone(&waiting);
+            let thread = thread::Builder::new()
+                .name(format!("lockstep-{name}"))
+                .spawn(move || committer.run(&waiting))
+                .map_err(|error| StoreError::Internal(Box::new(error)))?;
+            threads.push(thread);
+        }
         Ok(units)
     };
     // Claims stand with the first.
-    let claims = lane("claims", None)?;
+    let claims = lane(&["claims"], None)?;
     let writers = Writers {
-        runs: lane("runs", Some(&claims))?,
-        new: [lane("new-1", Some(&claims))?, lane("new-2", Some(&claims))?],
-        turn: Arc::default(),
-        rest: lane("rest", Some(&claims))?,
+        runs: lane(&["runs"], Some(&claims))?,
+        // While one waits for the disk, the other sends what has come meanwhile.
+        new: lane(&["new-1", "new-2"], Some(&claims))?,
+        rest: lane(&["rest"], Some(&claims))?,
         claims,
     };
     Ok((writers, threads))
@@ -131,9 +130,9 @@ impl Committer {
         }
     }
 
-    fn run(mut self, mut waiting: Waiting) {
+    fn run(mut self, waiting: &Mutex<Waiting>) {
         let mut batch = Vec::new();
-        while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while take(waiting, &mut batch) > 0 {
             self.standing.take_in(&mut batch);
             if !batch.is_empty() || self.standing.is_to_be_asked() {
                 self.commit(&mut batch);
@@ -326,6 +325,12 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         conn.batch_execute("ROLLBACK").map_err(missed)
     }
+}
+
+/// All that waits, once there is something. Nothing, when nothing will come any more.
+fn take(waiting: &Mutex<Waiting>, batch: &mut Vec<Box<dyn Unit>>) -> usize {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    waiting.blocking_recv_many(batch, BATCH)
 }
 
 /// A connection for writing, that has what ends a transaction.
