@@ -3,7 +3,7 @@
 //! Must not know: what the units do.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -24,7 +24,8 @@ use super::{
         ledger::Ledger,
         standing::{Shelf, Standing},
         tx::{Lane, Turn, Tx},
-        unit::{BATCH, Failure, Unit, Units, Waiting},
+        unit::{Failure, Unit, Units},
+        waiting::Waiting,
     },
     transaction::{BEGIN, Way, begin, work},
     wrapper::{Conn, reopen, send_ahead},
@@ -74,14 +75,13 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
     let (mut threads, shelf) = (Vec::new(), Shelf::default());
     let mut lane = |names: &[&str], home: Option<&Units>| -> Result<Units, StoreError> {
         let (units, waiting) = Units::new();
-        let waiting = Arc::new(Mutex::new(waiting));
         for name in names {
             let standing = Standing::new(shelf.clone(), home.map(Units::nudger));
             let committer = Committer::new(common.clone(), standing);
-            let waiting = Arc::clone(&waiting);
+            let waiting = waiting.clone();
             let thread = thread::Builder::new()
                 .name(format!("lockstep-{name}"))
-                .spawn(move || committer.run(&waiting))
+                .spawn(move || committer.run(waiting))
                 .map_err(|error| StoreError::Internal(Box::new(error)))?;
             threads.push(thread);
         }
@@ -130,9 +130,9 @@ impl Committer {
         }
     }
 
-    fn run(mut self, waiting: &Mutex<Waiting>) {
+    fn run(mut self, mut waiting: Waiting) {
         let mut batch = Vec::new();
-        while take(waiting, &mut batch) > 0 {
+        while waiting.take(&mut batch) {
             self.standing.take_in(&mut batch);
             if !batch.is_empty() || self.standing.is_to_be_asked() {
                 self.commit(&mut batch);
@@ -325,12 +325,6 @@ impl Committer {
         let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         conn.batch_execute("ROLLBACK").map_err(missed)
     }
-}
-
-/// All that waits, once there is something. Nothing, when nothing will come any more.
-fn take(waiting: &Mutex<Waiting>, batch: &mut Vec<Box<dyn Unit>>) -> usize {
-    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-    waiting.blocking_recv_many(batch, BATCH)
 }
 
 /// A connection for writing, that has what ends a transaction.

@@ -41,6 +41,7 @@ pub(super) mod undo;
 pub(super) mod unique;
 pub(super) mod unit;
 pub(super) mod users;
+pub(super) mod waiting;
 pub(super) mod workers;
 
 use super::{

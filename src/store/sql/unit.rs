@@ -14,14 +14,13 @@ use super::{
     fresh,
     standing::{Count, Nudge, Nudger},
     tx::Tx,
+    waiting::Waiting,
 };
 use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
     store::{StoreError, UserCreated},
 };
 
-/// Units in one commit at most: bounds the wait of the first one.
-pub(in crate::store) const BATCH: usize = 512;
 /// Units that may wait for a writer. Beyond it, callers wait up to [`QUEUE_DEADLINE`] and then get `Unavailable`.
 pub(in crate::store) const QUEUE: usize = 8_192;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(2);
@@ -140,20 +139,18 @@ fn panicked(panic: &(dyn Any + Send)) -> StoreError {
     StoreError::internal(format!("a write panicked: {text}"))
 }
 
-/// The way to a writing thread. The thread's queue ends when the last of it is dropped.
+/// The way to a writing thread, or to several. The queue ends when the last of it is dropped.
 #[derive(Clone)]
 pub(in crate::store) struct Units {
     queue: mpsc::Sender<Box<dyn Unit>>,
     standing: Count,
 }
 
-pub(in crate::store) type Waiting = mpsc::Receiver<Box<dyn Unit>>;
-
 impl Units {
     pub(in crate::store) fn new() -> (Self, Waiting) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let standing = Count::default();
-        (Self { queue, standing }, waiting)
+        (Self { queue, standing }, Waiting::new(waiting))
     }
 
     pub(in crate::store) fn nudger(&self) -> Nudger {

@@ -17,7 +17,8 @@ use super::sql::{
     standing::{Shelf, Standing},
     statement::statement,
     tx::{Turn, Tx},
-    unit::{BATCH, Failure, Unit, Units, Waiting},
+    unit::{Failure, Unit, Units},
+    waiting::Waiting,
 };
 use crate::{
     clock::Clock,
@@ -69,9 +70,9 @@ struct Committer {
 }
 
 impl Committer {
-    fn run(mut self, mut queue: Waiting) {
+    fn run(mut self, mut waiting: Waiting) {
         let mut batch = Vec::new();
-        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while waiting.take(&mut batch) {
             self.commit(&mut batch);
         }
         if let Err(error) = self
