@@ -78,7 +78,7 @@ pub(super) fn start(common: &Common) -> Result<(Writers, Vec<JoinHandle<()>>), S
         for name in names {
             let standing = Standing::new(shelf.clone(), home.map(Units::nudger));
             let committer = Committer::new(common.clone(), standing);
-            let waiting = waiting.clone();
+            let waiting = waiting.shared();
             let thread = thread::Builder::new()
                 .name(format!("lockstep-{name}"))
                 .spawn(move || committer.run(waiting))

@@ -3,6 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -13,24 +14,34 @@ use super::unit::Unit;
 
 /// Units in one commit at most: bounds the wait of the first one.
 pub(in crate::store) const BATCH: usize = 512;
-/// How long callers that were just answered are expected back at most. Much less than a commit takes.
-const EXPECTED: Duration = Duration::from_micros(300);
-/// How long after one that came the next is waited for: callers in this process come every few µs, those over HTTP seldom
-/// sooner than this, and are not waited for.
+/// How long callers that were just answered are expected back: so much of the time that their commit took, and no longer.
+const SHARE: u32 = 4;
+const LONGEST: Duration = Duration::from_micros(300);
+/// How long after one that came the next is waited for. Callers in this process come every few µs, those over HTTP every 20 to
+/// 50: few of them are waited for.
 const QUIET: Duration = Duration::from_micros(40);
 
 /// Where a writing thread takes from. Several threads may have one of the same queue.
-#[derive(Clone)]
 pub(in crate::store) struct Waiting {
     queue: Arc<Mutex<mpsc::Receiver<Box<dyn Unit>>>>,
-    /// How many units this thread took last.
-    last: usize,
+    /// How many callers this thread took last, and when.
+    last: (usize, Instant),
 }
 
 impl Waiting {
     pub(super) fn new(queue: mpsc::Receiver<Box<dyn Unit>>) -> Self {
-        let queue = Arc::new(Mutex::new(queue));
-        Self { queue, last: 0 }
+        Self::of(Arc::new(Mutex::new(queue)))
+    }
+
+    fn of(queue: Arc<Mutex<mpsc::Receiver<Box<dyn Unit>>>>) -> Self {
+        let last = (0, Instant::now());
+        Self { queue, last }
+    }
+
+    /// For another thread.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn shared(&self) -> Self {
+        Self::of(Arc::clone(&self.queue))
     }
 
     /// All that waits, once there is something. False, when nothing will come any more.
@@ -40,24 +51,26 @@ impl Waiting {
     pub(in crate::store) fn take(&mut self, batch: &mut Vec<Box<dyn Unit>>) -> bool {
         let answered = Instant::now();
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.blocking_recv_many(batch, BATCH);
+        if queue.blocking_recv_many(batch, BATCH) == 0 {
+            return false;
+        }
         let mut back = Back::new(self.last, answered, batch.len(), Instant::now());
         while back.more(batch.len() + queue.len(), Instant::now()) {
             thread::yield_now();
         }
-        while batch.len() < BATCH
-            && let Ok(unit) = queue.try_recv()
-        {
-            batch.push(unit);
-        }
-        self.last = batch.len();
-        !batch.is_empty()
+        let here = &mut Context::from_waker(Waker::noop());
+        let _ = queue.poll_recv_many(here, batch, BATCH - batch.len());
+        // Nobody comes back for a nudge, or for what stands.
+        let callers = batch
+            .iter()
+            .filter(|unit| !unit.stands() && unit.nudge().is_none());
+        self.last = (callers.count(), Instant::now());
+        true
     }
 }
 
 /// Whether callers come back that were just answered.
 struct Back {
-    /// So many were answered.
     expected: usize,
     until: Instant,
     here: usize,
@@ -66,10 +79,17 @@ struct Back {
 }
 
 impl Back {
-    fn new(expected: usize, answered: Instant, here: usize, now: Instant) -> Self {
+    /// `callers` were taken at `taken` and answered at `answered`.
+    fn new(
+        (callers, taken): (usize, Instant),
+        answered: Instant,
+        here: usize,
+        now: Instant,
+    ) -> Self {
+        let share = answered.saturating_duration_since(taken) / SHARE;
         Self {
-            expected,
-            until: answered + EXPECTED,
+            expected: callers,
+            until: answered + share.min(LONGEST),
             here,
             came: now,
         }
@@ -86,13 +106,22 @@ impl Back {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use futures::FutureExt;
+
+    use super::{
+        super::{
+            standing::Nudge,
+            tx::Tx,
+            unit::{Failure, Units},
+        },
+        *,
+    };
     use crate::store::StoreError;
 
     struct Nothing;
 
     impl Unit for Nothing {
-        fn run(&mut self, _tx: &mut super::super::tx::Tx<'_>) -> bool {
+        fn run(&mut self, _tx: &mut Tx<'_>) -> bool {
             true
         }
 
@@ -100,17 +129,23 @@ mod tests {
             None
         }
 
-        fn answer(self: Box<Self>, _failure: Option<&super::super::unit::Failure>) {}
+        fn answer(self: Box<Self>, _failure: Option<&Failure>) {}
     }
 
     fn micros(count: u64) -> Duration {
         Duration::from_micros(count)
     }
 
+    /// Of so many callers, whose commit took longer than it is waited for.
+    fn back(callers: usize) -> (Back, Instant) {
+        let taken = Instant::now();
+        let answered = taken + LONGEST * SHARE;
+        (Back::new((callers, taken), answered, 1, answered), answered)
+    }
+
     #[test]
     fn those_who_were_answered_are_waited_for_while_they_come() {
-        let now = Instant::now();
-        let mut back = Back::new(9, now, 1, now);
+        let (mut back, now) = back(9);
         assert!(back.more(1, now + micros(39)), "one may follow at once");
         assert!(back.more(2, now + micros(39)));
         assert!(back.more(2, now + micros(78)));
@@ -120,26 +155,29 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_for_ever() {
-        let now = Instant::now();
-        let mut back = Back::new(usize::MAX, now, 1, now);
-        let mut come = 1;
-        let waited = (0..).take_while(|at| {
-            come += 1;
-            back.more(come, now + micros(*at))
-        });
-        assert_eq!(waited.count(), 300);
+    fn nobody_is_waited_for_longer_than_a_part_of_a_commit() {
+        let taken = Instant::now();
+        for (commit, longest) in [(10_000, 300), (1_200, 300), (400, 100), (0, 0)] {
+            let now = taken + micros(commit);
+            let mut back = Back::new((usize::MAX, taken), now, 1, now);
+            let mut come = 1;
+            let waited = (0..).take_while(|at| {
+                come += 1;
+                back.more(come, now + micros(*at))
+            });
+            assert_eq!(waited.count(), longest);
+        }
     }
 
     #[test]
     fn a_lone_caller_waits_for_nobody() {
-        let now = Instant::now();
-        for last in [0, 1] {
-            assert!(!Back::new(last, now, 1, now).more(1, now));
+        for callers in [0, 1] {
+            let (mut back, now) = back(callers);
+            assert!(!back.more(1, now));
         }
         // Nor does one that comes when the others have had their time.
-        let late = now + micros(300);
-        assert!(!Back::new(9, now, 1, late).more(1, late));
+        let (mut back, now) = back(9);
+        assert!(!back.more(1, now + LONGEST));
     }
 
     #[test]
@@ -151,27 +189,34 @@ mod tests {
         }
         let mut batch = Vec::new();
         assert!(waiting.take(&mut batch));
-        assert_eq!(batch.len(), BATCH);
-        let threads: Vec<_> = [0; 2]
-            .map(|_| {
-                let mut waiting = waiting.clone();
-                thread::spawn(move || {
-                    let (mut taken, mut batch) = (0, Vec::new());
-                    while waiting.take(&mut batch) {
-                        taken += batch.drain(..).len();
-                    }
-                    taken
-                })
+        assert_eq!((batch.len(), waiting.last.0), (BATCH, BATCH));
+        let threads = [0; 2].map(|_| {
+            let mut waiting = waiting.shared();
+            thread::spawn(move || {
+                let (mut taken, mut batch) = (0, Vec::new());
+                while waiting.take(&mut batch) {
+                    assert!(batch.len() <= BATCH);
+                    taken += batch.drain(..).len();
+                }
+                taken
             })
-            .into();
+        });
         for _ in 0..1_000 {
             assert!(queue.try_send(Box::new(Nothing)).is_ok());
         }
         drop((queue, waiting));
-        let taken: usize = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum();
-        assert_eq!(taken, 1_003);
+        let taken = threads.map(|thread| thread.join().unwrap());
+        assert_eq!(taken.into_iter().sum::<usize>(), 1_003);
+    }
+
+    /// They would be waited for in vain.
+    #[test]
+    fn a_nudge_is_no_caller() {
+        let (units, mut waiting) = Units::new();
+        let nudged = units.nudge(Nudge::LookAgain);
+        assert!(nudged.now_or_never().unwrap().is_ok());
+        let mut batch = Vec::new();
+        assert!(waiting.take(&mut batch));
+        assert_eq!((batch.len(), waiting.last.0), (1, 0));
     }
 }
