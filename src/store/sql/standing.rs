@@ -90,7 +90,7 @@ impl Standing {
     /// Takes what stands, and nudges, out of a batch.
     pub(in crate::store) fn take_in(&mut self, batch: &mut Vec<Box<dyn Unit>>) {
         (self.ask, self.let_go, self.asked) = (false, false, false);
-        for unit in batch.extract_if(.., |unit| unit.stands() || unit.nudge().is_some()) {
+        for unit in batch.extract_if(.., |unit| unit.is_standing()) {
             self.ask = true;
             match unit.nudge() {
                 None => self.units.push(unit),

@@ -21,6 +21,8 @@ use crate::{
     store::{StoreError, UserCreated},
 };
 
+/// Units in one commit at most: bounds the wait of the first one.
+pub(in crate::store) const BATCH: usize = 512;
 /// Units that may wait for a writer. Beyond it, callers wait up to [`QUEUE_DEADLINE`] and then get `Unavailable`.
 pub(in crate::store) const QUEUE: usize = 8_192;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(2);
@@ -50,6 +52,10 @@ pub(in crate::store) trait Unit: Send {
     /// What it says to all that stands, if that is what it is.
     fn nudge(&self) -> Option<Nudge> {
         None
+    }
+    /// Whether it is for [`super::standing`]: it stands, or is said to what does.
+    fn is_standing(&self) -> bool {
+        self.stands() || self.nudge().is_some()
     }
     /// Whether there is still somebody to answer.
     fn is_wanted(&self) -> bool {

@@ -10,10 +10,8 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::unit::Unit;
+use super::unit::{BATCH, Unit};
 
-/// Units in one commit at most: bounds the wait of the first one.
-pub(in crate::store) const BATCH: usize = 512;
 /// How long callers that were just answered are expected back: so much of the time that their commit took, and no longer.
 const SHARE: u32 = 4;
 const LONGEST: Duration = Duration::from_micros(300);
@@ -61,9 +59,7 @@ impl Waiting {
         let here = &mut Context::from_waker(Waker::noop());
         let _ = queue.poll_recv_many(here, batch, BATCH - batch.len());
         // Nobody comes back for a nudge, or for what stands.
-        let callers = batch
-            .iter()
-            .filter(|unit| !unit.stands() && unit.nudge().is_none());
+        let callers = batch.iter().filter(|unit| !unit.is_standing());
         self.last = (callers.count(), Instant::now());
         true
     }

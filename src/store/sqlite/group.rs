@@ -5,10 +5,7 @@ use std::{thread, thread::JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    limit::Plain,
-    sql::{unit, waiting},
-};
+use super::{limit::Plain, sql::unit};
 use crate::store::StoreError;
 
 const STOPPED: StoreError = StoreError::unavailable("the limit's writer has stopped");
@@ -50,7 +47,7 @@ impl GroupCommit {
             .name("limit-writer".to_owned())
             .spawn(move || {
                 let mut batch = Vec::new();
-                while queue.blocking_recv_many(&mut batch, waiting::BATCH) > 0 {
+                while queue.blocking_recv_many(&mut batch, unit::BATCH) > 0 {
                     let ids = limit.store(batch.iter().map(|call| &call.item))?;
                     for (call, id) in batch.drain(..).zip(ids) {
                         // A caller that has gone away does not want to know.
