@@ -1,3 +1,5 @@
+//! Owns how Rust programs call a Lockstep server. Must not know: the server's code.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Where things are

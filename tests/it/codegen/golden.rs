@@ -11,7 +11,7 @@ use super::{SMALL, generator};
 fn compare(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/golden")
-        .join(name);
+        .join(format!("{name}.golden"));
     if env::var_os("LOCKSTEP_BLESS").is_some() {
         fs::write(&path, actual).unwrap();
     }
