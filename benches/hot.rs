@@ -22,7 +22,7 @@ fn validation(criterion: &mut Criterion) {
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     for (name, body, passes) in [("accepted", USER, true), ("refused", WRONG, false)] {
         let request = RawRequest {
-            path: &[],
+            path: "/users",
             query: None,
             headers: &headers,
             body: Some(body),

@@ -90,7 +90,7 @@ fn asked(context: &ApiContext, request: &Request) -> Result<(EventsFrom, EventFi
     );
     context.admit(from, headers)?;
     let raw = RawRequest {
-        path: &[],
+        path: request.request.uri().path(),
         query: request.request.uri().query(),
         headers,
         body: None,

@@ -3,26 +3,21 @@
 
 use std::{
     any::Any,
-    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use dropshot::{
-    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError, Path,
-    RequestContext, ServerContext, SharedExtractor,
+    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
+    RequestContext, ServerContext,
 };
 use http::{
     HeaderMap, Request,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -57,10 +52,8 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
         let context = context.downcast_ref::<Arc<ApiContext>>().ok_or_else(|| {
             HttpError::for_internal_error("the server has another context".to_owned())
         })?;
-        let path = <Path<Variables> as SharedExtractor>::from_request(rqctx).await;
-        let path = path.map_or_else(|_| Vec::new(), |path| path.into_inner().0);
         let from = rqctx.request.remote_addr().ip();
-        let input = receive::<O>(context, from, &path, request);
+        let input = receive::<O>(context, from, request);
         let input = contained(&context.metrics, input).await;
         Ok(Self { input, began })
     }
@@ -73,36 +66,9 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
     }
 }
 
-/// What stands in the path, percent-decoded, by the names of its variables.
-#[derive(Debug, JsonSchema)]
-struct Variables(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Variables {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Variables;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the variables of a path")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Variables, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Variables(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
 async fn receive<O: Operation>(
     context: &ApiContext,
     from: std::net::IpAddr,
-    path: &[(String, String)],
     request: Request<Body>,
 ) -> Result<Input<O>, Failure> {
     let (parts, body) = request.into_parts();
@@ -118,7 +84,7 @@ async fn receive<O: Operation>(
         None
     };
     let raw = RawRequest {
-        path,
+        path: parts.uri.path(),
         // An operation that cannot answer 400 ignores what it does not know.
         query: parts.uri.query().filter(|_| O::ERRORS.contains(&400)),
         headers: &parts.headers,

@@ -25,6 +25,8 @@ pub enum ValidatorError {
         "{0}: a parameter is an integer, a number, a boolean or a string in the path, the query or a header"
     )]
     Parameter(String),
+    #[error("{0}: a parameter of the path must be a whole segment of it")]
+    Variable(String),
 }
 
 /// Compiles schemas that refer to the contract's components.

@@ -18,6 +18,7 @@ mod messages;
 mod mode;
 mod operation;
 mod parameter;
+mod path;
 mod query;
 mod translate;
 mod validator;

@@ -11,12 +11,13 @@ use super::{
     compile::{Compiler, ValidatorError},
     fault::{Faults, Place},
     parameter::Parameter,
-    query,
+    path, query,
 };
 
 #[derive(Debug, Default)]
 pub(super) struct Operation {
-    path: Vec<Parameter>,
+    /// Each with its segment of the path.
+    path: Vec<(usize, Parameter)>,
     query: Vec<Parameter>,
     header: Vec<Parameter>,
     pub(super) body: Option<Body>,
@@ -32,10 +33,11 @@ pub(super) struct Body {
 }
 
 impl Operation {
-    /// `shared` are the parameters of the whole path.
+    /// `shared` are the parameters of the whole path, whose `template` is `/users/{id}`.
     pub(super) fn new(
         document: &Value,
         compiler: &Compiler<'_>,
+        template: &str,
         shared: &Value,
         written: &Value,
     ) -> Result<Self, ValidatorError> {
@@ -46,7 +48,10 @@ impl Operation {
             let schema = resolved(document, &parameter["schema"]);
             let new = Parameter::new(compiler, parameter, schema)?;
             match parameter["in"].as_str() {
-                Some("path") => operation.path.push(new),
+                Some("path") => match path::position(template, &new.name) {
+                    Some(position) => operation.path.push((position, new)),
+                    None => return Err(ValidatorError::Variable(new.name)),
+                },
                 Some("query") => operation.query.push(new),
                 Some("header") => operation.header.push(new),
                 _ => return Err(ValidatorError::Parameter(new.name)),
@@ -56,10 +61,11 @@ impl Operation {
         Ok(operation)
     }
 
-    pub(super) fn path(&self, given: &[(String, String)], faults: &mut Faults) -> Value {
-        values(&self.path, "/path", faults, |name| {
-            let given = given.iter().filter(move |(given, _)| given == name);
-            given.map(|(_, text)| Some(Cow::Borrowed(text.as_str())))
+    pub(super) fn path(&self, given: &str, faults: &mut Faults) -> Value {
+        values(&self.path, "/path", faults, |(position, parameter)| {
+            let text = path::segment(given, *position);
+            let text = text.map(|text| text.map_err(|_| "must be UTF-8"));
+            (parameter, text.into_iter())
         })
     }
 
@@ -76,39 +82,43 @@ impl Operation {
                 }
             }
         }
-        values(&self.query, "/query", faults, |name| {
-            let given = pairs.iter().filter(move |(given, _)| given == name);
-            given.map(|(_, text)| Some(Cow::Borrowed(text.as_ref())))
+        values(&self.query, "/query", faults, |parameter| {
+            let given = pairs.iter().filter(|(name, _)| *name == parameter.name);
+            let texts = given.map(|(_, text)| Ok(Cow::Borrowed(text.as_ref())));
+            (parameter, texts)
         })
     }
 
     pub(super) fn header(&self, given: &HeaderMap, faults: &mut Faults) -> Value {
-        values(&self.header, "/header", faults, |name| {
-            let given = given.get_all(name).into_iter();
-            given.map(|text| text.to_str().ok().map(Cow::Borrowed))
+        values(&self.header, "/header", faults, |parameter| {
+            let given = given.get_all(&parameter.name).into_iter();
+            let texts = given.map(|text| text.to_str().map(Cow::Borrowed));
+            (
+                parameter,
+                texts.map(|text| text.map_err(|_| "must be visible ASCII characters")),
+            )
         })
     }
 }
 
-/// The values of all parameters of one place. `texts` are those that a name was given, `None` if unreadable.
-fn values<'t, T>(
-    parameters: &'t [Parameter],
+/// The values of all parameters of one place. `texts` are those that one was given, or why a text cannot be read.
+fn values<'p, 't, P, T>(
+    parameters: &'p [P],
     at: &str,
     faults: &mut Faults,
-    texts: impl Fn(&'t str) -> T,
+    texts: impl Fn(&'p P) -> (&'p Parameter, T),
 ) -> Value
 where
-    T: Iterator<Item = Option<Cow<'t, str>>>,
+    T: Iterator<Item = Result<Cow<'t, str>, &'static str>>,
 {
     let mut values = Map::new();
     for parameter in parameters {
-        let mut texts = texts(&parameter.name);
+        let (parameter, mut texts) = texts(parameter);
         let value = match (texts.next(), texts.next()) {
             (None, _) => parameter.absent(at, faults),
-            (Some(Some(text)), None) => parameter.read(&text, at, faults),
-            (Some(None), None) => {
-                let place = parameter.place(at);
-                faults.add(place.fault("must be visible ASCII characters"));
+            (Some(Ok(text)), None) => parameter.read(&text, at, faults),
+            (Some(Err(rule)), None) => {
+                faults.add(parameter.place(at).fault(rule));
                 None
             }
             (Some(_), Some(_)) => {

@@ -33,8 +33,8 @@ pub struct Validator {
 /// A request as it arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRequest<'a> {
-    /// Variables of the path, percent-decoded.
-    pub path: &'a [(String, String)],
+    /// As it arrived, from its first slash, without the query.
+    pub path: &'a str,
     /// As it arrived, without the question mark.
     pub query: Option<&'a str>,
     pub headers: &'a HeaderMap,
@@ -70,9 +70,10 @@ impl Validator {
             .as_object()
             .ok_or(ValidatorError::Missing("paths"))?;
         let mut operations = HashMap::new();
-        for path in paths.values() {
+        for (template, path) in paths {
+            let shared = &path["parameters"];
             for written in METHODS.iter().filter_map(|method| path.get(method)) {
-                let operation = Operation::new(document, &compiler, &path["parameters"], written)?;
+                let operation = Operation::new(document, &compiler, template, shared, written)?;
                 let id = written["operationId"]
                     .as_str()
                     .ok_or(ValidatorError::Missing("operationId"))?;

@@ -241,7 +241,7 @@ fn typed(content_type: Option<&'static str>, bytes: Option<&[u8]>) -> Outcome {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
     }
     let input = RawRequest {
-        path: &[],
+        path: "/",
         query: None,
         headers: &headers,
         body: bytes,
@@ -273,7 +273,7 @@ fn a_body_must_be_said_to_be_json() {
 fn an_operation_without_a_body_asks_for_no_content_type() {
     for headers in [HeaderMap::new(), json_headers()] {
         let input = RawRequest {
-            path: &[],
+            path: "/",
             query: None,
             headers: &headers,
             body: None,

@@ -33,7 +33,7 @@ fn json_headers() -> HeaderMap {
 /// An operation that takes only a body.
 fn body(mode: Mode, operation: &str, body: impl AsRef<[u8]>) -> Outcome {
     let input = RawRequest {
-        path: &[],
+        path: "/",
         query: None,
         headers: &json_headers(),
         body: Some(body.as_ref()),
