@@ -14,6 +14,7 @@ mod jobs;
 mod lint;
 mod lint_operation;
 mod names;
+mod pattern;
 mod read;
 mod reference;
 mod refusal;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    names, reference,
+    names, pattern, reference,
     refusal::{Pointer, Refusals},
 };
 
@@ -253,12 +253,12 @@ fn string(members: &Map<String, Value>, at: &Pointer, refusals: &mut Refusals) {
         require(members, "maxLength", at, refusals);
     }
     ordered(members, "minLength", "maxLength", at, refusals);
-    // The generated types compile it at their first use, by this crate: a bad one would panic there.
-    let pattern = members.get("pattern").and_then(Value::as_str);
-    if let Some(Err(error)) = pattern.map(regress::Regex::new) {
+    // The generated types compile it at their first use, the server at its start: a bad one would end them.
+    let written = members.get("pattern").and_then(Value::as_str);
+    if let Some(Err(error)) = written.map(pattern::rust) {
         refusals.add(
             &at.then("pattern"),
-            format!("is no regular expression: {error}"),
+            format!("is no regular expression that is checked in linear time: {error}"),
         );
     }
 }

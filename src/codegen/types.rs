@@ -10,7 +10,7 @@ use quote::quote;
 use serde_json::json;
 use syn::{File, Item};
 
-use super::{Spec, refusal::Refused};
+use super::{Spec, pattern, refusal::Refused};
 
 pub(super) struct Generated {
     /// The items of the `types` module.
@@ -27,11 +27,12 @@ pub(super) fn generate(spec: &Spec) -> Result<Generated, Refused> {
     file.items.retain(|item| !is_module(item, "prelude"));
     let types = take_types(&mut file)
         .ok_or_else(|| Refused::one("client", "Progenitor generated no types"))?;
-    let types = File {
+    let mut types = File {
         shebang: None,
         attrs: Vec::new(),
         items: types,
     };
+    pattern::unite(&mut types);
     Ok(Generated {
         types: prettyplease::unparse(&types),
         // Its sketches of calls are no programs; as tests they would only be reported as ignored.

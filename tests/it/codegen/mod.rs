@@ -2,6 +2,7 @@
 
 mod fingerprints;
 mod golden;
+mod patterns;
 mod refusals;
 
 #[path = "../../../src/codegen/mod.rs"]

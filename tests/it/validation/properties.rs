@@ -127,6 +127,22 @@ proptest! {
         }
     }
 
+    /// A value that passes can be shown, and one that is refused can be no type's.
+    #[test]
+    fn types_take_the_texts_that_the_validator_takes(text in "[a-z0-9_]{0,4}|[a-z0-9_,\\PC\\x00-\\x1f\\x7f]{0,40}|.{50,300}") {
+        let taken = [
+            ("UserName", types::UserName::try_from(text.as_str()).is_ok()),
+            ("JobTypeName", types::JobTypeName::try_from(text.as_str()).is_ok()),
+            ("QueueName", types::QueueName::try_from(text.as_str()).is_ok()),
+            ("IdempotencyKey", types::IdempotencyKey::try_from(text.as_str()).is_ok()),
+        ];
+        let value = Value::String(text);
+        for (schema, taken) in taken {
+            let faults = validator(Mode::Default).check(schema, &value, "");
+            prop_assert_eq!(faults.is_empty(), taken, "{}: {:?}", schema, faults);
+        }
+    }
+
     #[test]
     fn a_good_user_passes_every_mode_and_its_type(user in good_user()) {
         let value = Value::Object(user);

@@ -10,6 +10,18 @@ pub(super) const SCHEMAS: &[Case] = &[
         "no regular expression",
     ),
     (
+        "'^[a-z]+$'",
+        "'^(?!admin)[a-z]+$'",
+        "/components/schemas/Name/pattern",
+        "look-ahead",
+    ),
+    (
+        "'^[a-z]+$'",
+        r"'^([a-z])\1$'",
+        "/components/schemas/Name/pattern",
+        "backreferences are not supported",
+    ),
+    (
         "      maxLength: 10\n",
         "",
         "/components/schemas/Name/maxLength",
