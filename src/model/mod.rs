@@ -35,7 +35,7 @@ pub use schedule::{
     TickAction, TickPlan, Timing,
 };
 pub use user::{
-    AgeStatistics, NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile,
+    AgeStatistics, NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserRecord,
     UserStatistics,
 };
 pub use worker::{Worker, WorkerCard, WorkerReads};

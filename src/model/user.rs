@@ -17,7 +17,7 @@ pub struct NewUser {
     pub additional_data: Option<String>,
 }
 
-/// A stored user.
+/// A stored user: what is shown of it, and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: i64,
@@ -26,10 +26,16 @@ pub struct User {
     pub name: Option<String>,
     pub bio: Option<String>,
     pub is_active: bool,
-    /// JSON object, as text.
-    pub additional_data: Option<String>,
-    /// Grows by one with every change; the ETag is made from it.
+    /// Grows by one with every change; the `ETag` is made from it.
     pub version: i64,
+}
+
+/// A stored user with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    pub user: User,
+    /// JSON object, as text. It may be long: who only shows a user does not read it.
+    pub additional_data: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::user_created::job_for;
 use crate::{
-    model::{NewUser, User},
+    model::{NewUser, UserRecord},
     store::{Store, StoreError},
 };
 
@@ -66,10 +66,10 @@ async fn pass(store: &Store, limit: usize) -> Result<Pass, StoreError> {
         found: users.len(),
         enqueued: 0,
     };
-    for user in users {
-        let id = user.id;
+    for record in users {
+        let id = record.user.id;
         match store
-            .user_enqueue_missing(id, job_for(&signed_up(user)))
+            .user_enqueue_missing(id, job_for(&signed_up(record)))
             .await
         {
             Ok(Some(_)) => pass.enqueued += 1,
@@ -81,13 +81,19 @@ async fn pass(store: &Store, limit: usize) -> Result<Pass, StoreError> {
     Ok(pass)
 }
 
-fn signed_up(user: User) -> NewUser {
+fn signed_up(
+    UserRecord {
+        user,
+        additional_data,
+        ..
+    }: UserRecord,
+) -> NewUser {
     NewUser {
         email: user.email,
         age: user.age,
         name: user.name,
         bio: user.bio,
         is_active: user.is_active,
-        additional_data: user.additional_data,
+        additional_data,
     }
 }

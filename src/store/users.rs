@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Done, Once, Store, StoreError, UserCreated, ask};
 use crate::model::{
-    NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserStatistics,
+    NewUser, User, UserChange, UserCreatedJob, UserFilter, UserProfile, UserRecord, UserStatistics,
 };
 
 impl Store {
@@ -33,6 +33,11 @@ impl Store {
 
     pub async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
         ask!(self, user_get(id).await)
+    }
+
+    /// A user with all that is kept of it.
+    pub async fn user_record(&self, id: i64) -> Result<Option<UserRecord>, StoreError> {
+        ask!(self, user_record(id).await)
     }
 
     /// `NotFound`, `EmailTaken`; `VersionMismatch` when another version than the expected one is stored.
@@ -65,12 +70,16 @@ impl Store {
     }
 
     /// All users in pages: oldest first, with ids above `after_id`.
-    pub async fn user_scan(&self, after_id: i64, limit: usize) -> Result<Vec<User>, StoreError> {
+    pub async fn user_scan(
+        &self,
+        after_id: i64,
+        limit: usize,
+    ) -> Result<Vec<UserRecord>, StoreError> {
         ask!(self, user_scan(after_id, limit).await)
     }
 
     /// Users whose `user_created` job is still owed.
-    pub async fn users_without_job(&self, limit: usize) -> Result<Vec<User>, StoreError> {
+    pub async fn users_without_job(&self, limit: usize) -> Result<Vec<UserRecord>, StoreError> {
         ask!(self, users_without_job(limit).await)
     }
 

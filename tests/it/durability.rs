@@ -104,8 +104,11 @@ async fn check(home: &Home, told: &Told) {
     let mut after = 0;
     while let Some(last) = {
         let page = store.user_scan(after, 500).await.unwrap();
-        stored.extend(page.iter().map(|user| u64::try_from(user.id).unwrap()));
-        page.last().map(|user| user.id)
+        stored.extend(
+            page.iter()
+                .map(|record| u64::try_from(record.user.id).unwrap()),
+        );
+        page.last().map(|record| record.user.id)
     } {
         after = last;
     }

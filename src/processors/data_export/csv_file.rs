@@ -6,7 +6,7 @@ use std::{borrow::Cow, io, path::PathBuf};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::file::{Finished, WholeFile};
-use crate::model::User;
+use crate::model::UserRecord;
 
 const HEADER: [&str; 9] = [
     "id",
@@ -31,8 +31,9 @@ impl CsvFile {
         Ok(Self(writer))
     }
 
-    pub(super) fn write(&mut self, users: &[User]) -> io::Result<()> {
-        for user in users {
+    pub(super) fn write(&mut self, records: &[UserRecord]) -> io::Result<()> {
+        for record in records {
+            let user = &record.user;
             self.0.write_record([
                 user.id.to_string().as_str(),
                 &inert(&user.email),
@@ -40,9 +41,9 @@ impl CsvFile {
                 &inert(user.name.as_deref().unwrap_or_default()),
                 &inert(user.bio.as_deref().unwrap_or_default()),
                 if user.is_active { "true" } else { "false" },
-                &inert(user.additional_data.as_deref().unwrap_or_default()),
-                &time(user.created_at),
-                &time(user.updated_at),
+                &inert(record.additional_data.as_deref().unwrap_or_default()),
+                &time(record.created_at),
+                &time(record.updated_at),
             ])?;
         }
         Ok(())

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::file::{Finished, WholeFile};
-use crate::model::User;
+use crate::model::UserRecord;
 
 pub(super) struct JsonFile {
     file: WholeFile,
@@ -41,12 +41,13 @@ impl JsonFile {
         })
     }
 
-    pub(super) fn write(&mut self, users: &[User]) -> io::Result<()> {
-        for user in users {
+    pub(super) fn write(&mut self, records: &[UserRecord]) -> io::Result<()> {
+        for record in records {
+            let user = &record.user;
             let start: &[u8] = if self.is_empty { b"\n" } else { b",\n" };
             self.is_empty = false;
             self.file.write_all(start)?;
-            let additional = user.additional_data.as_deref().map(serde_json::from_str);
+            let additional = record.additional_data.as_deref().map(serde_json::from_str);
             let row = Row {
                 id: user.id,
                 email: &user.email,
@@ -55,8 +56,8 @@ impl JsonFile {
                 bio: user.bio.as_deref(),
                 is_active: user.is_active,
                 additional_data: additional.transpose()?,
-                created_at: user.created_at,
-                updated_at: user.updated_at,
+                created_at: record.created_at,
+                updated_at: record.updated_at,
             };
             // By way of one buffer: serde_json writes in very small pieces.
             self.file.write_all(&serde_json::to_vec(&row)?)?;

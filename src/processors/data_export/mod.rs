@@ -17,7 +17,7 @@ use self::{csv_file::CsvFile, file::Finished, json_file::JsonFile};
 use super::failure::{not_in_contract, store_failed};
 use crate::{
     contract::jobs,
-    model::{User, UserFilter},
+    model::{UserFilter, UserRecord},
     queue::{JobContext, JobError, Processor},
     store::Store,
 };
@@ -82,8 +82,8 @@ impl Processor for DataExport {
                 .user_scan(last, PAGE)
                 .await
                 .map_err(store_failed)?;
-            let Some(user) = page.last() else { break };
-            last = user.id;
+            let Some(record) = page.last() else { break };
+            last = record.user.id;
             users += i64::try_from(page.len()).map_err(not_in_contract("users"))?;
             files = on_disk(move || files.write(&page)).await?;
             context.progress(percent(last, newest), &format!("{users} users"));
@@ -113,12 +113,12 @@ impl Files {
         })
     }
 
-    fn write(mut self, users: &[User]) -> io::Result<Self> {
+    fn write(mut self, records: &[UserRecord]) -> io::Result<Self> {
         if let Some(file) = &mut self.csv {
-            file.write(users)?;
+            file.write(records)?;
         }
         if let Some(file) = &mut self.json {
-            file.write(users)?;
+            file.write(records)?;
         }
         Ok(self)
     }

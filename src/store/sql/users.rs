@@ -20,7 +20,7 @@ use super::{
     tx::{Lane, Tx},
 };
 use crate::{
-    model::{NewUser, User, UserChange, UserCreatedJob, UserFilter},
+    model::{NewUser, User, UserChange, UserCreatedJob, UserFilter, UserRecord},
     store::{Done, Once, StoreError, UserCreated, schema::users},
 };
 
@@ -33,8 +33,15 @@ struct UserRow {
     name: Option<String>,
     bio: Option<String>,
     is_active: bool,
-    additional_data: Option<String>,
     version: i64,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Backend))]
+struct RecordRow {
+    #[diesel(embed)]
+    user: UserRow,
+    additional_data: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -43,8 +50,8 @@ struct UserRow {
 struct UserById;
 
 impl Point for UserById {
-    const TEXT: &'static str = "SELECT id, email, age, name, bio, is_active, additional_data, version, created_at, \
-        updated_at FROM users WHERE id = ";
+    const TEXT: &'static str =
+        "SELECT id, email, age, name, bio, is_active, version FROM users WHERE id = ";
     type Columns = SqlTypeOf<AsSelect<UserRow, Backend>>;
 }
 
@@ -57,8 +64,16 @@ impl From<UserRow> for User {
             name: row.name,
             bio: row.bio,
             is_active: row.is_active,
-            additional_data: row.additional_data,
             version: row.version,
+        }
+    }
+}
+
+impl From<RecordRow> for UserRecord {
+    fn from(row: RecordRow) -> Self {
+        Self {
+            user: row.user.into(),
+            additional_data: row.additional_data,
             created_at: moment(row.created_at),
             updated_at: moment(row.updated_at),
         }
@@ -112,6 +127,18 @@ impl Engine {
         self.look_up(move |conn| {
             let row = ById::<UserById>::new(id).get_result::<UserRow>(conn);
             Ok(row.optional()?.map(User::from))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn user_record(
+        &self,
+        id: i64,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        self.read(move |conn| {
+            let record = users::table.find(id).select(RecordRow::as_select());
+            let row = record.get_result(conn).optional()?;
+            Ok(row.map(UserRecord::from))
         })
         .await
     }
@@ -192,15 +219,15 @@ impl Engine {
         &self,
         after_id: i64,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<Vec<UserRecord>, StoreError> {
         self.read(move |conn| {
-            let rows: Vec<UserRow> = users::table
+            let rows: Vec<RecordRow> = users::table
                 .filter(users::id.gt(after_id))
                 .order(users::id)
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-                .select(UserRow::as_select())
+                .select(RecordRow::as_select())
                 .load(conn)?;
-            Ok(rows.into_iter().map(User::from).collect())
+            Ok(rows.into_iter().map(UserRecord::from).collect())
         })
         .await
     }
@@ -209,15 +236,15 @@ impl Engine {
     pub(in crate::store) async fn users_without_job(
         &self,
         limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<Vec<UserRecord>, StoreError> {
         self.read(move |conn| {
-            let rows: Vec<UserRow> = users::table
+            let rows: Vec<RecordRow> = users::table
                 .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(OWED))
                 .order(users::id)
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-                .select(UserRow::as_select())
+                .select(RecordRow::as_select())
                 .load(conn)?;
-            Ok(rows.into_iter().map(User::from).collect())
+            Ok(rows.into_iter().map(UserRecord::from).collect())
         })
         .await
     }
@@ -298,7 +325,7 @@ pub(in crate::store) fn store_many(
         .collect();
     let each = rows.iter().map(|(user, key)| {
         let id = ids.remove(key)?;
-        Some(stored_user(tx, user, id))
+        Some(stored_user(user, id))
     });
     Ok(Some(each.collect()))
 }
@@ -319,10 +346,10 @@ fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
     .at(now)
     .at(now);
     let id = dialect::insert(tx.conn, row)?.ok_or(StoreError::EmailTaken)?;
-    Ok(stored_user(tx, user, id))
+    Ok(stored_user(user, id))
 }
 
-fn stored_user(tx: &Tx<'_>, user: &NewUser, id: i64) -> User {
+fn stored_user(user: &NewUser, id: i64) -> User {
     User {
         id,
         email: user.email.clone(),
@@ -330,10 +357,7 @@ fn stored_user(tx: &Tx<'_>, user: &NewUser, id: i64) -> User {
         name: user.name.clone(),
         bio: user.bio.clone(),
         is_active: user.is_active,
-        additional_data: user.additional_data.clone(),
         version: 1,
-        created_at: tx.now,
-        updated_at: tx.now,
     }
 }
 

@@ -19,7 +19,7 @@ use diesel::{
 use super::background::Word;
 
 /// How long it is kept. Meanwhile a checkpoint, whoever's, gets no further than to what was there when it was taken.
-const TERM: Duration = Duration::from_millis(5);
+const TERM: Duration = Duration::from_millis(20);
 /// Reads in a term that make it worth its while: it costs what some reads cost.
 const MANY: u32 = 16;
 /// After so many, the keeper is told.

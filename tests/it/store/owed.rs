@@ -16,7 +16,10 @@ async fn a_user_whose_job_fails_to_enqueue_is_stored_and_owed_the_job() {
     let id = created.user.id;
     assert_eq!(created.job_id, None);
     let owed = database.store.users_without_job(10).await.unwrap();
-    assert_eq!(owed.iter().map(|user| user.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(
+        owed.iter().map(|owed| owed.user.id).collect::<Vec<_>>(),
+        [id]
+    );
     // While the queue is broken, trying again changes nothing.
     assert!(
         database
