@@ -9,10 +9,13 @@ use syn::{
 };
 
 /// `ECMAScript`, as the contract has it, in the words of the `regex` crate, which is linear in the text: that leaves out
-/// look-around and back-references.
+/// look-around and back-references. The error says why it cannot be had.
 pub(super) fn rust(pattern: &str) -> Result<String, String> {
-    // What cannot be read as one is as bad in the other, which says why.
-    let written = jsonschema_regex::to_rust_regex(pattern).unwrap_or(pattern.into());
+    let foreign = || "it is not ECMAScript's".to_owned();
+    if !jsonschema_regex::is_valid_ecma_regex(pattern) {
+        return Err(foreign());
+    }
+    let written = jsonschema_regex::to_rust_regex(pattern).map_err(|()| foreign())?;
     Regex::new(&written).map_err(|error| {
         let error = error.to_string();
         let said = error.lines().last().unwrap_or_default();

@@ -258,7 +258,7 @@ fn string(members: &Map<String, Value>, at: &Pointer, refusals: &mut Refusals) {
     if let Some(Err(error)) = written.map(pattern::rust) {
         refusals.add(
             &at.then("pattern"),
-            format!("is no regular expression that is checked in linear time: {error}"),
+            format!("is no regular expression that can be checked: {error}"),
         );
     }
 }

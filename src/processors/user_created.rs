@@ -12,7 +12,7 @@ use super::{
 use crate::{
     contract::jobs,
     mail::{Letter, Mailer},
-    model::{JobPolicy, NewUser, UserCreatedJob, UserRecord},
+    model::{JobPolicy, NewUser, UserCreatedJob},
     queue::{self, EnqueueOptions, JobContext, JobError, JobType, Processor},
     store::{Store, StoreError},
 };
@@ -44,19 +44,11 @@ impl Processor for UserCreated {
     ) -> Result<UserCreatedResult, JobError> {
         let id = i64::try_from(payload.user_id.get()).map_err(not_in_contract("user_id"))?;
         // As the user is now: the address may have been mended since.
-        let record = self.store.user_record(id).await.map_err(store_failed)?;
-        let Some(UserRecord {
-            user, created_at, ..
-        }) = record
-        else {
+        let Some(user) = self.store.user_get(id).await.map_err(store_failed)? else {
             return Ok(gone());
         };
         let profile = profile(id, &payload.additional_props);
-        match self
-            .store
-            .user_profile_initialise(profile, created_at)
-            .await
-        {
+        match self.store.user_profile_initialise(profile).await {
             Ok(first) => info!(context.log, "profile initialised"; "first_time" => first),
             Err(StoreError::NotFound) => return Ok(gone()),
             Err(error) => return Err(store_failed(error)),

@@ -1,7 +1,7 @@
 //! Owns the store's interface to users.
 //! Must not know: how an engine does it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::{Done, Once, Store, StoreError, UserCreated, ask};
 use crate::model::{
@@ -33,11 +33,6 @@ impl Store {
 
     pub async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
         ask!(self, user_get(id).await)
-    }
-
-    /// A user with all that is kept of it.
-    pub async fn user_record(&self, id: i64) -> Result<Option<UserRecord>, StoreError> {
-        ask!(self, user_record(id).await)
     }
 
     /// `NotFound`, `EmailTaken`; `VersionMismatch` when another version than the expected one is stored.
@@ -93,12 +88,8 @@ impl Store {
     }
 
     /// Stores a profile. True the first time, and only then is the sign-up counted. `NotFound` when the user is gone.
-    pub async fn user_profile_initialise(
-        &self,
-        profile: UserProfile,
-        signed_up: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        ask!(self, user_profile_initialise(profile, signed_up).await)
+    pub async fn user_profile_initialise(&self, profile: UserProfile) -> Result<bool, StoreError> {
+        ask!(self, user_profile_initialise(profile).await)
     }
 
     pub async fn user_profile_get(&self, user_id: i64) -> Result<Option<UserProfile>, StoreError> {

@@ -95,10 +95,7 @@ async fn fill(store: &Store) {
         other: Some(r#"{"a":1}"#.to_owned()),
         ..UserProfile::default()
     };
-    store
-        .user_profile_initialise(profile, start())
-        .await
-        .unwrap();
+    store.user_profile_initialise(profile).await.unwrap();
     store.job_enqueue(full()).await.unwrap();
     let claim = Claim {
         queues: &["default"],

@@ -1,14 +1,19 @@
 //! Owns what jobs derive from users: profiles, sign-ups per day, statistics.
 //! Must not know: the jobs.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl,
     sql_types::{BigInt, Double, Integer, Nullable, Text},
     upsert::excluded,
 };
 
-use super::{Conn, Engine, dialect, statement::statement, time::micros, tx::Lane};
+use super::{
+    Conn, Engine, dialect,
+    statement::statement,
+    time::{micros, moment},
+    tx::Lane,
+};
 use crate::{
     model::{AgeStatistics, UserProfile, UserStatistics},
     store::{
@@ -21,19 +26,16 @@ const DOMAINS: i64 = 100;
 const DAYS: i64 = 366;
 
 impl Engine {
-    /// Stores the profile. True the first time, and only then is the sign-up counted. `NotFound` when the user is gone.
+    /// Stores the profile. True the first time, and only then is the sign-up counted, on its day. `NotFound` when the user is gone.
     pub(in crate::store) async fn user_profile_initialise(
         &self,
         profile: UserProfile,
-        signed_up: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.write(Lane::Rest, move |tx| {
             tx.alone()?;
             let id = profile.user_id;
-            users::table
-                .find(id)
-                .select(users::id)
-                .get_result::<i64>(tx.conn)?;
+            let signed_up = users::table.find(id).select(users::created_at);
+            let signed_up = moment(signed_up.get_result(tx.conn)?);
             let known = user_profiles::table.find(id).select(user_profiles::user_id);
             let first = known.get_result::<i64>(tx.conn).optional()?.is_none();
             statement(

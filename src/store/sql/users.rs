@@ -131,18 +131,6 @@ impl Engine {
         .await
     }
 
-    pub(in crate::store) async fn user_record(
-        &self,
-        id: i64,
-    ) -> Result<Option<UserRecord>, StoreError> {
-        self.read(move |conn| {
-            let record = users::table.find(id).select(RecordRow::as_select());
-            let row = record.get_result(conn).optional()?;
-            Ok(row.map(UserRecord::from))
-        })
-        .await
-    }
-
     pub(in crate::store) async fn user_update(
         &self,
         id: i64,

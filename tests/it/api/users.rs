@@ -124,7 +124,14 @@ async fn ids_are_numbers_of_rows() {
             "{missing}"
         );
     }
-    assert_eq!(server.get("/users/1").await.status, 200);
+    // As the router reads a path, so does the validator.
+    for same in ["1", "%31", "/1/", "1//", "001"] {
+        let answer = server.get(&format!("/users/{same}")).await;
+        assert_eq!(answer.status, 200, "{same}: {answer:?}");
+        assert_eq!(answer.json()["id"], 1, "{same}");
+    }
+    assert_eq!(server.get("/%75sers/1").await.status, 200);
+    assert_eq!(server.get("/users/1%2F2").await.pointers(), ["/path/id"]);
     server.close().await;
 }
 

@@ -39,8 +39,8 @@ async fn is_as(database: &Database, user: &User, new: &NewUser) {
         same,
         (&new.email, new.age, &new.name, &new.bio, new.is_active)
     );
-    let kept = database.store.user_record(user.id).await.unwrap();
-    let kept = kept.unwrap();
+    let kept = database.store.user_scan(user.id - 1, 1).await.unwrap();
+    let kept = &kept[0];
     let json = |text: &Option<String>| -> Option<serde_json::Value> {
         text.as_deref()
             .map(|text| serde_json::from_str(text).unwrap())

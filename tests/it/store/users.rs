@@ -27,8 +27,8 @@ pub(super) fn named(email: &str, age: i32, is_active: bool) -> NewUser {
 }
 
 async fn record(database: &Database, id: i64) -> UserRecord {
-    let record = database.store.user_record(id).await.unwrap();
-    record.unwrap()
+    let mut records = database.store.user_scan(id - 1, 1).await.unwrap();
+    records.remove(0)
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn a_sign_up_is_counted_once_however_often_the_profile_is_initialised() {
     for first in [true, false] {
         let stored = database
             .store
-            .user_profile_initialise(profile.clone(), created_at)
+            .user_profile_initialise(profile.clone())
             .await;
         assert_eq!(stored.unwrap(), first);
     }
@@ -226,10 +226,7 @@ async fn a_sign_up_is_counted_once_however_often_the_profile_is_initialised() {
     assert_eq!(counts, [(created_at.date_naive(), 1)]);
     database.store.user_delete(1, None).await.unwrap();
     assert_eq!(database.store.user_profile_get(1).await.unwrap(), None);
-    let gone = database
-        .store
-        .user_profile_initialise(profile, created_at)
-        .await;
+    let gone = database.store.user_profile_initialise(profile).await;
     assert!(matches!(gone, Err(StoreError::NotFound)));
     database.close().await;
 }

@@ -147,6 +147,20 @@ fn a_parameter_of_another_kind_is_refused() {
 }
 
 #[test]
+fn a_variable_is_a_whole_segment_of_its_path() {
+    for template in ["/", "/p", "/x{p}", "/{q}"] {
+        let parameter = json!({"name": "p", "in": "path", "schema": {"type": "string"}});
+        let document = json!({"components": {"schemas": {}},
+            "paths": {template: {"get": {"operationId": "o", "parameters": [parameter]}}}});
+        let refusal = Validator::new(&document, Mode::Default).unwrap_err();
+        assert!(
+            matches!(&refusal, ValidatorError::Variable(name) if name == "p"),
+            "{template}: {refusal}"
+        );
+    }
+}
+
+#[test]
 fn a_schema_may_contain_itself() {
     let document = json!({"paths": {}, "components": {"schemas": {"Tree": {"type": "object",
         "additionalProperties": false, "properties": {"left": {"$ref": "#/components/schemas/Tree"}}}}}});

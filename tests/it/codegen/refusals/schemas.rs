@@ -22,6 +22,24 @@ pub(super) const SCHEMAS: &[Case] = &[
         "backreferences are not supported",
     ),
     (
+        "'^[a-z]+$'",
+        r"'^\a$'",
+        "/components/schemas/Name/pattern",
+        "not ECMAScript's",
+    ),
+    (
+        "'^[a-z]+$'",
+        r"'^\A[a-z]+\z'",
+        "/components/schemas/Name/pattern",
+        "not ECMAScript's",
+    ),
+    (
+        "'^[a-z]+$'",
+        r"'(?i)^[a-z]+$'",
+        "/components/schemas/Name/pattern",
+        "not ECMAScript's",
+    ),
+    (
         "      maxLength: 10\n",
         "",
         "/components/schemas/Name/maxLength",
