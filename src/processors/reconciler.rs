@@ -81,19 +81,14 @@ async fn pass(store: &Store, limit: usize) -> Result<Pass, StoreError> {
     Ok(pass)
 }
 
-fn signed_up(
-    UserRecord {
-        user,
-        additional_data,
-        ..
-    }: UserRecord,
-) -> NewUser {
+fn signed_up(record: UserRecord) -> NewUser {
+    let user = record.user;
     NewUser {
         email: user.email,
         age: user.age,
         name: user.name,
         bio: user.bio,
         is_active: user.is_active,
-        additional_data,
+        additional_data: record.additional_data,
     }
 }

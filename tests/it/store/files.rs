@@ -3,8 +3,11 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Stdio, sync::Arc};
 
 use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
-    sql_query, sql_types::Integer,
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    dsl::sql,
+    sql_query,
+    sql_types::{Integer, Text},
 };
 use lockstep::{
     clock::SystemClock,
@@ -41,6 +44,18 @@ async fn refusal(path: &Path) -> String {
         "a refused file is not written to"
     );
     error
+}
+
+/// `.cargo/config.toml` reached the compiler (docs/decisions/0019).
+#[test]
+fn sqlite_is_compiled_as_this_project_wants_it() {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    let options = sql::<Text>("PRAGMA compile_options").load::<String>(&mut conn);
+    let options = options.unwrap();
+    let has = |wanted: &str| options.iter().any(|option| option == wanted);
+    assert!(has("THREADSAFE=2"), "{options:?}");
+    assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
 
 #[tokio::test]
