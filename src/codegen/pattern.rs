@@ -4,18 +4,17 @@
 
 use regex::Regex;
 use syn::{
-    Expr, ExprCall, ExprMethodCall, File, Lit, Path, parse_quote,
+    Expr, ExprCall, File, Lit, Path, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
 /// `ECMAScript`, as the contract has it, in the words of the `regex` crate, which is linear in the text: that leaves out
 /// look-around and back-references. The error says why it cannot be had.
 pub(super) fn rust(pattern: &str) -> Result<String, String> {
-    let foreign = || "it is not ECMAScript's".to_owned();
-    if !jsonschema_regex::is_valid_ecma_regex(pattern) {
-        return Err(foreign());
-    }
-    let written = jsonschema_regex::to_rust_regex(pattern).map_err(|()| foreign())?;
+    let written = jsonschema_regex::is_valid_ecma_regex(pattern)
+        .then(|| jsonschema_regex::to_rust_regex(pattern).ok())
+        .flatten()
+        .ok_or("it is not ECMAScript's")?;
     Regex::new(&written).map_err(|error| {
         let error = error.to_string();
         let said = error.lines().last().unwrap_or_default();
@@ -35,7 +34,13 @@ impl VisitMut for Unite {
     /// `PATTERN.find(value).is_none()` asks where, to know whether.
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         visit_mut::visit_expr_mut(self, expr);
-        if let Some((pattern, text)) = found_nowhere(expr) {
+        if let Expr::MethodCall(nowhere) = &*expr
+            && nowhere.method == "is_none"
+            && let Expr::MethodCall(find) = &*nowhere.receiver
+            && find.method == "find"
+            && matches!(&*find.receiver, Expr::Path(path) if path.path.is_ident("PATTERN"))
+        {
+            let (pattern, text) = (&find.receiver, &find.args);
             *expr = parse_quote!(!#pattern.is_match(#text));
         }
     }
@@ -63,24 +68,4 @@ fn is_regress(path: &Path) -> bool {
     path.segments
         .first()
         .is_some_and(|first| first.ident == "regress")
-}
-
-fn found_nowhere(expr: &Expr) -> Option<(&Expr, &Expr)> {
-    let (found, _) = call(expr, "is_none", 0)?;
-    let (pattern, arguments) = call(found, "find", 1)?;
-    matches!(pattern, Expr::Path(path) if path.path.is_ident("PATTERN"))
-        .then(|| (pattern, &arguments.args[0]))
-}
-
-fn call<'e>(
-    expr: &'e Expr,
-    method: &str,
-    arguments: usize,
-) -> Option<(&'e Expr, &'e ExprMethodCall)> {
-    match expr {
-        Expr::MethodCall(call) if call.method == method && call.args.len() == arguments => {
-            Some((&call.receiver, call))
-        }
-        _ => None,
-    }
 }

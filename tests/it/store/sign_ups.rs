@@ -8,7 +8,7 @@ use lockstep::{
     store::{StoreError, UserCreated},
 };
 
-use super::users::{create, named};
+use super::users::{create, named, record};
 use crate::support::database::{Database, ada, analysis, policy};
 
 /// Forty addresses, each of three users, in different cases, with texts that are hard to carry.
@@ -39,8 +39,7 @@ async fn is_as(database: &Database, user: &User, new: &NewUser) {
         same,
         (&new.email, new.age, &new.name, &new.bio, new.is_active)
     );
-    let kept = database.store.user_scan(user.id - 1, 1).await.unwrap();
-    let kept = &kept[0];
+    let kept = record(database, user.id).await;
     let json = |text: &Option<String>| -> Option<serde_json::Value> {
         text.as_deref()
             .map(|text| serde_json::from_str(text).unwrap())

@@ -26,7 +26,7 @@ pub(super) fn named(email: &str, age: i32, is_active: bool) -> NewUser {
     }
 }
 
-async fn record(database: &Database, id: i64) -> UserRecord {
+pub(super) async fn record(database: &Database, id: i64) -> UserRecord {
     let mut records = database.store.user_scan(id - 1, 1).await.unwrap();
     records.remove(0)
 }

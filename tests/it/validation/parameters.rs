@@ -20,8 +20,12 @@ fn query(mode: Mode, operation: &str, text: &str) -> Outcome {
 
 fn path(id: &str) -> Outcome {
     let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC);
+    get_user(&format!("/users/{escaped}"))
+}
+
+fn get_user(path: &str) -> Outcome {
     let input = RawRequest {
-        path: &format!("/users/{escaped}"),
+        path,
         query: None,
         headers: &HeaderMap::new(),
         body: None,
@@ -72,13 +76,7 @@ fn numbers_of_a_path() {
 #[test]
 fn a_variable_that_is_not_there_or_not_text() {
     assert_eq!(faults(&path("")), [("/path/id", "id is required")]);
-    let input = RawRequest {
-        path: "/users/%ff",
-        query: None,
-        headers: &HeaderMap::new(),
-        body: None,
-    };
-    let outcome = validator(Mode::Default).request("get_user", &input);
+    let outcome = get_user("/users/%ff");
     assert_eq!(faults(&outcome), [("/path/id", "id must be UTF-8")]);
 }
 

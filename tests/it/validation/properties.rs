@@ -6,6 +6,7 @@ use lockstep::{
     contract::{OPERATIONS, types},
     validation::{Mode, RawRequest},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
@@ -110,7 +111,8 @@ proptest! {
     #[test]
     fn any_texts_are_answered(
         mode in any_mode(),
-        path in "\\PC{0,40}|/[a-z-]{1,9}/[0-9a-f%é]{0,9}",
+        id in any::<String>(),
+        raw in "\\PC{0,40}|/[a-z-]{1,9}/[0-9a-f%é]{0,9}",
         query in "[ -~]{0,40}|(limit|status|email)=[0-9a-z%+&=]{0,20}",
         header in prop::collection::vec(32..=255u8, 0..20),
     ) {
@@ -119,8 +121,9 @@ proptest! {
             headers.insert(CONTENT_TYPE, value.clone());
             headers.insert("if-match", value);
         }
-        for operation in OPERATIONS {
-            let input = RawRequest { path: &path, query: Some(&query), headers: &headers, body: Some(b"{}") };
+        let escaped = format!("/any/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC));
+        for (operation, path) in OPERATIONS.iter().flat_map(|operation| [(operation, &escaped), (operation, &raw)]) {
+            let input = RawRequest { path, query: Some(&query), headers: &headers, body: Some(b"{}") };
             if let Ok(checked) = validator(mode).request(operation.id, &input) {
                 prop_assert!(checked.query.is_object() && checked.path.is_object());
             }
