@@ -26,7 +26,7 @@ pub(super) trait EnqueueOperation: Operation {
     type Job: JobType;
 
     fn options(query: Self::Query) -> EnqueueOptions;
-    fn created(job: &types::EnqueuedJob, location: &str) -> Self::Success;
+    fn created(job: &types::EnqueuedJob, location: String) -> Self::Success;
     fn found(job: &types::EnqueuedJob) -> Self::Success;
 }
 
@@ -97,7 +97,7 @@ impl Order<'_> {
         self,
         context: &ApiContext,
         key: Option<Key>,
-        created: fn(&types::EnqueuedJob, &str) -> S,
+        created: fn(&types::EnqueuedJob, String) -> S,
         found: fn(&types::EnqueuedJob) -> S,
     ) -> Result<S, Failure>
     where
@@ -115,7 +115,7 @@ impl Order<'_> {
         let answer = move |enqueued: &Enqueued| {
             let job = wire_enqueue::enqueued(enqueued)?;
             let answer = match enqueued.outcome {
-                EnqueueOutcome::Created => created(&job, &location(enqueued.job.id)),
+                EnqueueOutcome::Created => created(&job, location(enqueued.job.id)),
                 EnqueueOutcome::Existing | EnqueueOutcome::Replaced => found(&job),
             };
             Ok(answer.into())

@@ -6,7 +6,8 @@ use crate::model::Fault;
 
 /// A strong `ETag`.
 pub(super) fn etag(version: i64) -> String {
-    format!("\"{version}\"")
+    let mut digits = itoa::Buffer::new();
+    ["\"", digits.format(version), "\""].concat()
 }
 
 /// What the stored version must be.

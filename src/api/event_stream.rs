@@ -10,7 +10,6 @@ use dropshot::{Body, HttpError, RequestContext};
 use http::Response;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use serde::Deserialize;
 use slog::{info, warn};
 use tokio::{
     sync::mpsc::{Sender, channel},
@@ -99,8 +98,8 @@ fn asked(context: &ApiContext, request: &Request) -> Result<(EventsFrom, EventFi
         .validator
         .request(ListEvents::ID, &raw)
         .map_err(invalid)?;
-    let query = <ListEvents as Operation>::Query::deserialize(&checked.query)
-        .map_err(|_| invalid(Vec::new()))?;
+    let query: <ListEvents as Operation>::Query =
+        checked.query.typed().map_err(|_| invalid(Vec::new()))?;
     let after = query.after.map(|after| after.to_string());
     let after = place(after.as_deref(), EventsFrom::Now, "/query/after")?;
     let last = headers.get("last-event-id");

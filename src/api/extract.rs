@@ -3,28 +3,32 @@
 
 use std::{
     any::Any,
+    future::ready,
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use dropshot::{
     ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
     RequestContext, ServerContext,
 };
+use futures::future::BoxFuture;
 use http::{
     HeaderMap, Request,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
+    request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
+    auth::Caller,
     context::ApiContext,
     error::{encoded, invalid, too_large},
     idempotency::Key,
-    operation::{Input, Operation, contained},
+    operation::{Input, Operation, caught, contained},
     reply::Failure,
 };
 use crate::{
@@ -41,21 +45,38 @@ pub(super) struct Received<O: Operation> {
     pub(super) began: Instant,
 }
 
-#[async_trait]
 impl<O: Operation> ExclusiveExtractor for Received<O> {
-    async fn from_request<Context: ServerContext>(
-        rqctx: &RequestContext<Context>,
+    /// Written out, with the lifetimes that `async_trait` gives the trait: an operation without a body has nothing to wait
+    /// for, so its box holds what was received and no future that could also read a body.
+    fn from_request<'r, 'f, Context: ServerContext + 'f>(
+        rqctx: &'r RequestContext<Context>,
         request: Request<Body>,
-    ) -> Result<Self, HttpError> {
+    ) -> BoxFuture<'f, Result<Self, HttpError>>
+    where
+        'r: 'f,
+        Self: 'f,
+    {
         let began = Instant::now();
-        let context: &dyn Any = rqctx.context();
-        let context = context.downcast_ref::<Arc<ApiContext>>().ok_or_else(|| {
-            HttpError::for_internal_error("the server has another context".to_owned())
-        })?;
         let from = rqctx.request.remote_addr().ip();
-        let input = receive::<O>(context, from, request);
-        let input = contained(&context.metrics, input).await;
-        Ok(Self { input, began })
+        let context: &dyn Any = rqctx.context();
+        let Some(context) = context.downcast_ref::<Arc<ApiContext>>() else {
+            let error = "the server has another context".to_owned();
+            return Box::pin(ready(Err(HttpError::for_internal_error(error))));
+        };
+        let (head, body) = request.into_parts();
+        if O::HAS_BODY {
+            return Box::pin(async move {
+                let input = with_body::<O>(context, from, &head, body);
+                let input = contained(&context.metrics, input).await;
+                Ok(Self { input, began })
+            });
+        }
+        let input = catch_unwind(AssertUnwindSafe(|| {
+            let caller = admitted::<O>(context, from, &head)?;
+            input::<O>(context, caller, &head, None)
+        }));
+        let input = caught(&context.metrics, input);
+        Box::pin(ready(Ok(Self { input, began })))
     }
 
     fn metadata(_: ApiEndpointBodyContentType) -> ExtractorMetadata {
@@ -66,41 +87,49 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
     }
 }
 
-async fn receive<O: Operation>(
+async fn with_body<O: Operation>(
     context: &ApiContext,
-    from: std::net::IpAddr,
-    request: Request<Body>,
+    from: IpAddr,
+    head: &Parts,
+    body: Body,
 ) -> Result<Input<O>, Failure> {
-    let (parts, body) = request.into_parts();
-    let caller = if O::SECURED {
-        context.admit(from, &parts.headers)?
+    let caller = admitted::<O>(context, from, head)?;
+    let body = read(&head.headers, body, context.body_limit).await?;
+    input::<O>(context, caller, head, Some(&body))
+}
+
+/// Who calls is known before anything of its body is read.
+fn admitted<O: Operation>(
+    context: &ApiContext,
+    from: IpAddr,
+    head: &Parts,
+) -> Result<Caller, Failure> {
+    if O::SECURED {
+        context.admit(from, &head.headers)
     } else {
-        None
-    };
-    let bytes = if O::HAS_BODY {
-        // In a box: an operation without a body has no room to make for it.
-        Some(Box::pin(read(&parts.headers, body, context.body_limit)).await?)
-    } else {
-        None
-    };
+        Ok(None)
+    }
+}
+
+fn input<O: Operation>(
+    context: &ApiContext,
+    caller: Caller,
+    head: &Parts,
+    body: Option<&[u8]>,
+) -> Result<Input<O>, Failure> {
+    let Parts { uri, headers, .. } = head;
     let raw = RawRequest {
-        path: parts.uri.path(),
+        path: uri.path(),
         // An operation that cannot answer 400 ignores what it does not know.
-        query: parts.uri.query().filter(|_| O::ERRORS.contains(&400)),
-        headers: &parts.headers,
-        body: bytes.as_deref(),
+        query: uri.query().filter(|_| O::ERRORS.contains(&400)),
+        headers,
+        body,
     };
-    context
-        .validator
-        .request(O::ID, &raw)
-        .map_err(invalid)
-        .and_then(|checked| {
-            let body = bytes.as_deref().unwrap_or_default();
-            let named = O::IDEMPOTENT
-                .then(|| Key::of(O::ID, caller, &parts.headers, &parts.uri, body))
-                .flatten();
-            typed(checked, named)
-        })
+    let checked = context.validator.request(O::ID, &raw).map_err(invalid)?;
+    let key = O::IDEMPOTENT
+        .then(|| Key::of(O::ID, caller, headers, uri, body.unwrap_or_default()))
+        .flatten();
+    typed(checked, key)
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<bytes::Bytes, Failure> {
@@ -134,7 +163,7 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Checked values become types. What the schemas cannot say but the types ask for is a fault of the request too.
-fn typed<O: Operation>(checked: Checked, key: Option<Key>) -> Result<Input<O>, Failure> {
+fn typed<O: Operation>(checked: Checked<'_>, key: Option<Key>) -> Result<Input<O>, Failure> {
     let Checked {
         path,
         query,
@@ -143,18 +172,18 @@ fn typed<O: Operation>(checked: Checked, key: Option<Key>) -> Result<Input<O>, F
         additional,
     } = checked;
     Ok(Input {
-        path: place(&path, "/path")?,
-        query: place(&query, "/query")?,
-        header: place(&header, "/header")?,
-        body: place(&body, "/body")?,
+        path: path.typed().map_err(|_| broken("/path"))?,
+        query: query.typed().map_err(|_| broken("/query"))?,
+        header: header.typed().map_err(|_| broken("/header"))?,
+        body: O::Body::deserialize(&body).map_err(|_| broken("/body"))?,
         json: body,
         additional,
         key,
     })
 }
 
-fn place<'a, T: Deserialize<'a>>(value: &'a Value, pointer: &str) -> Result<T, Failure> {
-    T::deserialize(value).map_err(|_| invalid(vec![Fault::new(pointer, "breaks the contract")]))
+fn broken(pointer: &str) -> Failure {
+    invalid(vec![Fault::new(pointer, "breaks the contract")])
 }
 
 #[cfg(test)]

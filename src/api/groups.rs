@@ -34,7 +34,7 @@ pub(super) async fn create_group(
     let answer = |(group, jobs): &(JobGroup, Vec<Enqueued>)| {
         let location = format!("/groups/{}", group.id);
         let body = wire_groups::created(group, jobs)?;
-        Ok(CreateGroupOk::created(&body, &location).into())
+        Ok(CreateGroupOk::created(&body, location).into())
     };
     let store = |once| context.store.group_create(group, once);
     let reply = idempotency::once(context, input.key, "/body/jobs", answer, store);

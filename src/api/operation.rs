@@ -2,7 +2,7 @@
 //! Must not know: any concrete operation.
 
 use std::{
-    any::Any, fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Instant,
+    fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, thread, time::Instant,
 };
 
 use dropshot::{
@@ -76,55 +76,45 @@ where
     O: Operation,
     F: Future<Output = Result<O::Success, Failure>> + Send + 'static,
 {
-    if O::SAFE {
-        return Either::Left(answered(request, received, handler));
-    }
-    let finishing = request.context().finishing.clone();
-    let answer = finishing.spawn(answered(request, received, handler));
-    Either::Right(answer.map(|answer| {
+    // Before the block takes the request.
+    let finishing = (!O::SAFE).then(|| request.context().finishing.clone());
+    // A block: an `async fn` would keep its arguments a second time beside what it makes of them.
+    let answered = async move {
+        let context = request.context();
+        let mut told = Told::<O> {
+            request: &request,
+            began: received.began,
+            status: HUNG_UP,
+            operation: PhantomData,
+        };
+        let outcome = match received.input {
+            // In a box: what is around a handler is moved some times before it runs, with all that it holds.
+            Ok(input) => {
+                let handler = Box::pin(handler(Arc::clone(context), input));
+                contained(&context.metrics, handler).await
+            }
+            Err(failure) => Err(failure),
+        };
+        let reply = match outcome {
+            Ok(success) => success.into(),
+            Err(failure) => failed::<O>(context, &request, failure),
+        };
+        told.status = reply.status().as_u16();
+        drop(told);
+        let mut response = reply.into_response();
+        let asked = request.request.headers();
+        context.cors.allow(asked, response.headers_mut());
+        Ok(Answer {
+            response,
+            operation: PhantomData,
+        })
+    };
+    let Some(finishing) = finishing else {
+        return Either::Left(answered);
+    };
+    Either::Right(finishing.spawn(answered).map(|answer| {
         answer.unwrap_or_else(|error| Err(HttpError::for_internal_error(error.to_string()).into()))
     }))
-}
-
-async fn answered<O, F>(
-    request: RequestContext<Arc<ApiContext>>,
-    received: Received<O>,
-    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F,
-) -> Result<Answer<O>, Failed<O>>
-where
-    O: Operation,
-    F: Future<Output = Result<O::Success, Failure>> + Send,
-{
-    let context = request.context();
-    let Received { input, began } = received;
-    let mut told = Told::<O> {
-        request: &request,
-        began,
-        status: HUNG_UP,
-        operation: PhantomData,
-    };
-    let outcome = match input {
-        // In a box: what is around a handler is moved some times before it runs, with all that it holds.
-        Ok(input) => {
-            let handler = Box::pin(handler(Arc::clone(context), input));
-            contained(&context.metrics, handler).await
-        }
-        Err(failure) => Err(failure),
-    };
-    let reply = match outcome {
-        Ok(success) => success.into(),
-        Err(failure) => failed::<O>(context, &request, failure),
-    };
-    told.status = reply.status().as_u16();
-    drop(told);
-    let mut response = reply.into_response();
-    context
-        .cors
-        .allow(request.request.headers(), response.headers_mut());
-    Ok(Answer {
-        response,
-        operation: PhantomData,
-    })
 }
 
 /// What metrics and log have for a request whose caller did not wait for the answer, as nginx has.
@@ -175,19 +165,24 @@ fn failed<O: Operation>(
 }
 
 /// A panic is a failure like any other: Dropshot by itself would hang up without an answer.
-pub(super) fn contained<T>(
+pub(super) async fn contained<T>(
     metrics: &Metrics,
     run: impl Future<Output = Result<T, Failure>>,
-) -> impl Future<Output = Result<T, Failure>> {
-    let told = |panic: Box<dyn Any + Send>| {
+) -> Result<T, Failure> {
+    caught(metrics, AssertUnwindSafe(run).catch_unwind().await)
+}
+
+/// The same of what has ended.
+pub(super) fn caught<T>(
+    metrics: &Metrics,
+    outcome: thread::Result<Result<T, Failure>>,
+) -> Result<T, Failure> {
+    outcome.unwrap_or_else(|panic| {
         metrics.panicked("api");
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         Err(panicked(text.unwrap_or("without a word")))
-    };
-    AssertUnwindSafe(run)
-        .catch_unwind()
-        .map(move |outcome| outcome.unwrap_or_else(told))
+    })
 }
 
 /// A finished answer that documents itself as the operation's success. Failures leave this way too: Dropshot's own

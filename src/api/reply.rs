@@ -15,6 +15,15 @@ use crate::{contract::types::ErrorCode, model::Fault, store::StoredAnswer};
 /// Room for those of every answer, the operation's own and Dropshot's: a map that grows is built anew.
 const HEADERS: usize = 8;
 
+/// What every answer says.
+const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// An answer on its way out.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -66,8 +75,8 @@ impl Reply {
     }
 
     /// A value that cannot be written is left out: none of ours has control characters.
-    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    pub(crate) fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
             self.headers.append(name, value);
         }
         self
@@ -79,17 +88,11 @@ impl Reply {
 
     pub(super) fn into_response(self) -> http::Response<Body> {
         let mut headers = self.headers;
-        let always = [
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (CACHE_CONTROL, "no-store"),
-            (X_FRAME_OPTIONS, "DENY"),
-            (REFERRER_POLICY, "no-referrer"),
-        ];
-        for (name, value) in always {
-            headers.insert(name, HeaderValue::from_static(value));
+        for (name, value) in ALWAYS {
+            headers.insert(name, value);
         }
         if self.body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, JSON);
         }
         let mut response = http::Response::new(self.body.map_or_else(Body::empty, Body::from));
         *response.status_mut() = self.status;
@@ -143,7 +146,7 @@ impl Failure {
         };
         self.headers
             .into_iter()
-            .fold(reply, |reply, (name, value)| reply.header(name, &value))
+            .fold(reply, |reply, (name, value)| reply.header(name, value))
     }
 
     /// The contract's `Error`. Written by hand: its generated type would refuse an over-long message instead of

@@ -47,7 +47,7 @@ pub(super) async fn create_schedule(
     let answer = |stored: &Schedule| {
         let location = format!("/schedules/{}", stored.id);
         let tag = etag(stored.version);
-        Ok(CreateScheduleOk::created(&whole(stored)?, &tag, &location).into())
+        Ok(CreateScheduleOk::created(&whole(stored)?, tag, location).into())
     };
     let next = Box::new(next_tick);
     let store = |once| context.store.schedule_create_once(schedule, next, once);
@@ -80,7 +80,7 @@ pub(super) async fn get_schedule(
     let schedule = existing(context, id).await?;
     Ok(GetScheduleOk::ok(
         &whole(&schedule)?,
-        &etag(schedule.version),
+        etag(schedule.version),
     ))
 }
 
@@ -100,10 +100,7 @@ pub(super) async fn update_schedule(
         .store
         .schedule_update(id, change, version, Box::new(next_tick))
         .await?;
-    Ok(UpdateScheduleOk::ok(
-        &whole(&stored)?,
-        &etag(stored.version),
-    ))
+    Ok(UpdateScheduleOk::ok(&whole(&stored)?, etag(stored.version)))
 }
 
 pub(super) async fn delete_schedule(
@@ -128,7 +125,7 @@ pub(super) async fn pause_schedule(
     let id = row(input.path.id).ok_or_else(not_found)?;
     let reason = input.body.reason.map(Into::into);
     let stored = context.store.schedule_pause(id, reason).await?;
-    Ok(PauseScheduleOk::ok(&whole(&stored)?, &etag(stored.version)))
+    Ok(PauseScheduleOk::ok(&whole(&stored)?, etag(stored.version)))
 }
 
 pub(super) async fn resume_schedule(
@@ -140,10 +137,7 @@ pub(super) async fn resume_schedule(
         .store
         .schedule_resume(id, Box::new(next_tick))
         .await?;
-    Ok(ResumeScheduleOk::ok(
-        &whole(&stored)?,
-        &etag(stored.version),
-    ))
+    Ok(ResumeScheduleOk::ok(&whole(&stored)?, etag(stored.version)))
 }
 
 pub(super) async fn run_schedule(
@@ -155,7 +149,7 @@ pub(super) async fn run_schedule(
     let enqueued = context.store.schedule_run_now(id, job).await?;
     let shown = wire_enqueue::enqueued(&enqueued)?;
     Ok(match enqueued.outcome {
-        EnqueueOutcome::Created => RunScheduleOk::created(&shown, &location(enqueued.job.id)),
+        EnqueueOutcome::Created => RunScheduleOk::created(&shown, location(enqueued.job.id)),
         EnqueueOutcome::Existing | EnqueueOutcome::Replaced => RunScheduleOk::ok(&shown),
     })
 }

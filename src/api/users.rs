@@ -46,7 +46,7 @@ pub(super) async fn create_user(
     let answer = move |created: &UserCreated| {
         let user = &created.user;
         let (body, location) = (wire::user(user)?, format!("/users/{}", user.id));
-        Ok(CreateUserOk::created(&body, &etag(user.version), &location).into())
+        Ok(CreateUserOk::created(&body, etag(user.version), location).into())
     };
     let reply = idempotency::once(context, input.key, "/body", answer, |once| async {
         let done = context.store.user_create_once(user, job, once).await;
@@ -64,7 +64,7 @@ pub(super) async fn get_user(
 ) -> Result<GetUserOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
     let user = context.store.user_get(id).await?.ok_or_else(not_found)?;
-    Ok(GetUserOk::ok(&wire::user(&user)?, &etag(user.version)))
+    Ok(GetUserOk::ok(&wire::user(&user)?, etag(user.version)))
 }
 
 pub(super) async fn update_user(
@@ -99,7 +99,7 @@ pub(super) async fn update_user(
         is_active: patch.is_active,
     };
     let user = context.store.user_update(id, change, version).await?;
-    Ok(UpdateUserOk::ok(&wire::user(&user)?, &etag(user.version)))
+    Ok(UpdateUserOk::ok(&wire::user(&user)?, etag(user.version)))
 }
 
 pub(super) async fn delete_user(

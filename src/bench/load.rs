@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use memchr::memmem;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -164,7 +165,7 @@ fn lost(error: std::io::Error) -> BenchError {
 
 /// The status of an answer, and how long it is with its body; `None`: its head is not all there.
 fn head(received: &[u8]) -> Result<Option<(u16, usize)>, BenchError> {
-    let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
+    let Some(end) = memmem::find(received, b"\r\n\r\n") else {
         return Ok(None);
     };
     let odd =

@@ -234,7 +234,7 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
         let doc = format!(" {}: {}", response.status, response.description);
         quote! {
             #[doc = #doc]
-            pub(crate) fn #name(#body #(#arguments: &str),*) -> Self {
+            pub(crate) fn #name(#body #(#arguments: impl TryInto<http::HeaderValue>),*) -> Self {
                 Self(#written #(.header(const { http::HeaderName::from_static(#headers) }, #arguments))*)
             }
         }
@@ -285,7 +285,7 @@ fn job(operation: &Operation, marker: &Ident, ok: &Ident) -> Option<TokenStream>
             }
 
             #[allow(unused_variables, reason = "a type may answer without a Location")]
-            fn created(job: &types::EnqueuedJob, location: &str) -> #ok {
+            fn created(job: &types::EnqueuedJob, location: String) -> #ok {
                 #created
             }
 

@@ -22,7 +22,9 @@ mod path;
 mod query;
 mod translate;
 mod validator;
+mod values;
 
 pub use compile::ValidatorError;
 pub use mode::{Mode, UnknownMode};
 pub use validator::{Checked, RawRequest, Validator};
+pub use values::Values;

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Mode,
@@ -12,6 +12,7 @@ use super::{
     fault::{Faults, Place},
     parameter::Parameter,
     path, query,
+    values::Values,
 };
 
 #[derive(Debug, Default)]
@@ -33,17 +34,16 @@ pub(super) struct Body {
 }
 
 impl Operation {
-    /// `shared` are the parameters of the whole path, whose `template` is `/users/{id}`.
+    /// `template` is its path, such as `/users/{id}`.
     pub(super) fn new(
         document: &Value,
         compiler: &Compiler<'_>,
         template: &str,
-        shared: &Value,
         written: &Value,
     ) -> Result<Self, ValidatorError> {
         let mut operation = Self::default();
-        let lists = [shared, &written["parameters"]];
-        for parameter in lists.into_iter().filter_map(Value::as_array).flatten() {
+        // The build refuses those of a whole path.
+        for parameter in written["parameters"].as_array().into_iter().flatten() {
             let parameter = resolved(document, parameter);
             let schema = resolved(document, &parameter["schema"]);
             let new = Parameter::new(compiler, parameter, schema)?;
@@ -61,7 +61,7 @@ impl Operation {
         Ok(operation)
     }
 
-    pub(super) fn path(&self, given: &str, faults: &mut Faults) -> Value {
+    pub(super) fn path(&self, given: &str, faults: &mut Faults) -> Values<'_> {
         values(&self.path, "/path", faults, |(position, parameter)| {
             let text = path::segment(given, *position);
             let text = text.map(|text| text.map_err(|_| "must be UTF-8"));
@@ -69,10 +69,10 @@ impl Operation {
         })
     }
 
-    pub(super) fn query(&self, given: Option<&str>, mode: Mode, faults: &mut Faults) -> Value {
-        let Ok(pairs) = query::pairs(given.unwrap_or_default()) else {
+    pub(super) fn query(&self, given: Option<&str>, mode: Mode, faults: &mut Faults) -> Values<'_> {
+        let Ok(pairs) = given.map_or(Ok(Vec::new()), query::pairs) else {
             faults.add(Place::root("/query").says("the query has a broken percent escape"));
-            return Value::Null;
+            return Values::with_capacity(0);
         };
         if mode == Mode::Strict {
             for (name, _) in &pairs {
@@ -89,7 +89,7 @@ impl Operation {
         })
     }
 
-    pub(super) fn header(&self, given: &HeaderMap, faults: &mut Faults) -> Value {
+    pub(super) fn header(&self, given: &HeaderMap, faults: &mut Faults) -> Values<'_> {
         values(&self.header, "/header", faults, |parameter| {
             let given = given.get_all(&parameter.name).into_iter();
             let texts = given.map(|text| text.to_str().map(Cow::Borrowed));
@@ -107,11 +107,11 @@ fn values<'p, 't, P, T>(
     at: &str,
     faults: &mut Faults,
     texts: impl Fn(&'p P) -> (&'p Parameter, T),
-) -> Value
+) -> Values<'p>
 where
     T: Iterator<Item = Result<Cow<'t, str>, &'static str>>,
 {
-    let mut values = Map::new();
+    let mut values = Values::with_capacity(parameters.len());
     for parameter in parameters {
         let (parameter, mut texts) = texts(parameter);
         let value = match (texts.next(), texts.next()) {
@@ -127,10 +127,10 @@ where
             }
         };
         if let Some(value) = value {
-            values.insert(parameter.name.clone(), value);
+            values.push(&parameter.name, value);
         }
     }
-    Value::Object(values)
+    values
 }
 
 fn body(document: &Value, operation: &Value) -> Option<Body> {

@@ -13,6 +13,7 @@ use super::{
     fault::{Faults, Place},
     json, messages,
     operation::{Body, Operation},
+    values::Values,
 };
 use crate::model::Fault;
 
@@ -42,12 +43,12 @@ pub struct RawRequest<'a> {
     pub body: Option<&'a [u8]>,
 }
 
-/// A request that has passed. Parameters are objects with typed values, by the contract's names, defaults filled in.
+/// A request that has passed. Its parameters are typed, defaults filled in; their names are borrowed from the validator.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checked {
-    pub path: Value,
-    pub query: Value,
-    pub header: Value,
+pub struct Checked<'c> {
+    pub path: Values<'c>,
+    pub query: Values<'c>,
+    pub header: Values<'c>,
     /// Null when the operation has none.
     pub body: Value,
     /// In flexible mode: the properties of the body that the contract does not name, taken out of it. Never empty.
@@ -71,9 +72,8 @@ impl Validator {
             .ok_or(ValidatorError::Missing("paths"))?;
         let mut operations = HashMap::new();
         for (template, path) in paths {
-            let shared = &path["parameters"];
             for written in METHODS.iter().filter_map(|method| path.get(method)) {
-                let operation = Operation::new(document, &compiler, template, shared, written)?;
+                let operation = Operation::new(document, &compiler, template, written)?;
                 let id = written["operationId"]
                     .as_str()
                     .ok_or(ValidatorError::Missing("operationId"))?;
@@ -100,7 +100,7 @@ impl Validator {
         &self,
         operation_id: &str,
         input: &RawRequest<'_>,
-    ) -> Result<Checked, Vec<Fault>> {
+    ) -> Result<Checked<'_>, Vec<Fault>> {
         let Some(operation) = self.operations.get(operation_id) else {
             return Err(vec![Fault::new("", "the contract has no such operation")]);
         };
@@ -133,7 +133,7 @@ impl Validator {
         &self,
         body: &Body,
         input: &RawRequest<'_>,
-        checked: &mut Checked,
+        checked: &mut Checked<'_>,
         faults: &mut Faults,
     ) {
         let bytes = input.body.unwrap_or_default();

@@ -14,10 +14,11 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use lockstep::{
     contract,
     model::Fault,
-    validation::{Checked, Mode, RawRequest, Validator},
+    validation::{Checked, Mode, RawRequest, Validator, Values},
 };
+use serde_json::Value;
 
-type Outcome = Result<Checked, Vec<Fault>>;
+type Outcome = Result<Checked<'static>, Vec<Fault>>;
 
 /// The validator of a mode, over the real contract.
 fn validator(mode: Mode) -> &'static Validator {
@@ -39,6 +40,11 @@ fn body(mode: Mode, operation: &str, body: impl AsRef<[u8]>) -> Outcome {
         body: Some(body.as_ref()),
     };
     validator(mode).request(operation, &input)
+}
+
+/// The values of one place as one object.
+fn object(values: Values<'_>) -> Value {
+    values.typed().unwrap()
 }
 
 fn faults(outcome: &Outcome) -> Vec<(&str, &str)> {

@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
-use super::{body, faults, json_headers, validator};
+use super::{body, faults, json_headers, object, validator};
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -125,7 +125,10 @@ proptest! {
         for (operation, path) in OPERATIONS.iter().flat_map(|operation| [(operation, &escaped), (operation, &raw)]) {
             let input = RawRequest { path, query: Some(&query), headers: &headers, body: Some(b"{}") };
             if let Ok(checked) = validator(mode).request(operation.id, &input) {
-                prop_assert!(checked.query.is_object() && checked.path.is_object());
+                let mut variables: Vec<_> = operation.path.split(['{', '}']).skip(1).step_by(2).collect();
+                variables.sort_unstable();
+                let path = object(checked.path);
+                prop_assert_eq!(path.as_object().unwrap().keys().collect::<Vec<_>>(), variables);
             }
         }
     }
