@@ -52,6 +52,12 @@ pub(super) const OPERATIONS: &[Case] = &[
         "not supported",
     ),
     (
+        "  /things/{id}:\n    delete:",
+        "  /things/{id}:\n    parameters:\n      - name: shared\n        in: query\n        description: Of the whole path.\n        schema:\n          type: string\n    delete:",
+        "/paths/~1things~1{id}/parameters",
+        "not supported",
+    ),
+    (
         "  /things/{id}:\n",
         "  /things/{number}:\n",
         "/paths/~1things~1{number}/delete",
