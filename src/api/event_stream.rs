@@ -18,16 +18,14 @@ use tokio::{
 
 use super::{
     context::ApiContext,
-    error::invalid,
     events::{filter, place},
-    operation::Operation,
+    extract::without_body,
     operations::ListEvents,
     reply::Failure,
 };
 use crate::{
     contract::wire_events,
     model::{EventFilter, EventPage, EventsFrom},
-    validation::RawRequest,
 };
 
 type Request = RequestContext<Arc<ApiContext>>;
@@ -87,19 +85,8 @@ fn asked(context: &ApiContext, request: &Request) -> Result<(EventsFrom, EventFi
         request.request.remote_addr().ip(),
         request.request.headers(),
     );
-    context.admit(from, headers)?;
-    let raw = RawRequest {
-        path: request.request.uri().path(),
-        query: request.request.uri().query(),
-        headers,
-        body: None,
-    };
-    let checked = context
-        .validator
-        .request(ListEvents::ID, &raw)
-        .map_err(invalid)?;
-    let query: <ListEvents as Operation>::Query =
-        checked.query.typed().map_err(|_| invalid(Vec::new()))?;
+    let uri = request.request.uri();
+    let query = without_body::<ListEvents>(context, from, uri, headers)?.query;
     let after = query.after.map(|after| after.to_string());
     let after = place(after.as_deref(), EventsFrom::Now, "/query/after")?;
     let last = headers.get("last-event-id");

@@ -16,7 +16,7 @@ use dropshot::{
 };
 use futures::future::BoxFuture;
 use http::{
-    HeaderMap, Request,
+    HeaderMap, Request, Uri,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
     request::Parts,
 };
@@ -72,8 +72,7 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
             });
         }
         let input = catch_unwind(AssertUnwindSafe(|| {
-            let caller = admitted::<O>(context, from, &head)?;
-            input::<O>(context, caller, &head, None)
+            without_body::<O>(context, from, &head.uri, &head.headers)
         }));
         let input = caught(&context.metrics, input);
         Box::pin(ready(Ok(Self { input, began })))
@@ -87,25 +86,37 @@ impl<O: Operation> ExclusiveExtractor for Received<O> {
     }
 }
 
+/// What an operation without a body takes. Also for what is beside the contract and takes the same.
+pub(super) fn without_body<O: Operation>(
+    context: &ApiContext,
+    from: IpAddr,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Input<O>, Failure> {
+    let caller = admitted::<O>(context, from, headers)?;
+    input::<O>(context, caller, uri, headers, None)
+}
+
 async fn with_body<O: Operation>(
     context: &ApiContext,
     from: IpAddr,
     head: &Parts,
     body: Body,
 ) -> Result<Input<O>, Failure> {
-    let caller = admitted::<O>(context, from, head)?;
-    let body = read(&head.headers, body, context.body_limit).await?;
-    input::<O>(context, caller, head, Some(&body))
+    let Parts { uri, headers, .. } = head;
+    let caller = admitted::<O>(context, from, headers)?;
+    let body = read(headers, body, context.body_limit).await?;
+    input::<O>(context, caller, uri, headers, Some(&body))
 }
 
 /// Who calls is known before anything of its body is read.
 fn admitted<O: Operation>(
     context: &ApiContext,
     from: IpAddr,
-    head: &Parts,
+    headers: &HeaderMap,
 ) -> Result<Caller, Failure> {
     if O::SECURED {
-        context.admit(from, &head.headers)
+        context.admit(from, headers)
     } else {
         Ok(None)
     }
@@ -114,10 +125,10 @@ fn admitted<O: Operation>(
 fn input<O: Operation>(
     context: &ApiContext,
     caller: Caller,
-    head: &Parts,
+    uri: &Uri,
+    headers: &HeaderMap,
     body: Option<&[u8]>,
 ) -> Result<Input<O>, Failure> {
-    let Parts { uri, headers, .. } = head;
     let raw = RawRequest {
         path: uri.path(),
         // An operation that cannot answer 400 ignores what it does not know.
