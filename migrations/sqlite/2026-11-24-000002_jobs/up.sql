@@ -1,10 +1,12 @@
+-- Checks of rows that are written often name their values with OR: for a list, SQLite builds a table each time
+-- that it checks a row.
 CREATE TABLE job_queue (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     job_type TEXT NOT NULL,
     queue TEXT NOT NULL,
     payload TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN
-        ('scheduled', 'pending', 'processing', 'retry_pending', 'completed', 'failed', 'cancelled')),
+    status TEXT NOT NULL CHECK (status = 'scheduled' OR status = 'pending' OR status = 'processing'
+        OR status = 'retry_pending' OR status = 'completed' OR status = 'failed' OR status = 'cancelled'),
     priority INTEGER NOT NULL DEFAULT 0,
     -- Order of the claims, lowest first: scheduled_at less what the priority is worth.
     rank BIGINT NOT NULL,
@@ -26,7 +28,7 @@ CREATE TABLE job_queue (
     created_at BIGINT NOT NULL,
     CHECK ((status = 'processing') = (lease_token IS NOT NULL)),
     CHECK ((status = 'processing') = (lease_until IS NOT NULL)),
-    CHECK ((status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL))
+    CHECK ((status = 'completed' OR status = 'failed' OR status = 'cancelled') = (completed_at IS NOT NULL))
 );
 
 -- Due jobs in the order of their claims. Waiting jobs are not in it, however many there are.
@@ -45,8 +47,9 @@ CREATE TABLE job_attempts (
     worker TEXT NOT NULL,
     started_at BIGINT NOT NULL,
     finished_at BIGINT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN
-        ('completed', 'failed', 'timed_out', 'panicked', 'released', 'snoozed', 'cancelled', 'lost')),
+    outcome TEXT NOT NULL CHECK (outcome = 'completed' OR outcome = 'failed' OR outcome = 'timed_out'
+        OR outcome = 'panicked' OR outcome = 'released' OR outcome = 'snoozed' OR outcome = 'cancelled'
+        OR outcome = 'lost'),
     error TEXT,
     PRIMARY KEY (job_id, number)
 ) WITHOUT ROWID;

@@ -5,8 +5,8 @@ ALTER TABLE job_queue ADD COLUMN tags TEXT;
 -- JSON object.
 ALTER TABLE job_queue ADD COLUMN metadata TEXT;
 ALTER TABLE job_queue ADD COLUMN unique_key TEXT;
-ALTER TABLE job_queue ADD COLUMN unique_scope TEXT CHECK (unique_scope IN
-    ('while_queued', 'until_started', 'until_finished', 'for_period'));
+ALTER TABLE job_queue ADD COLUMN unique_scope TEXT CHECK (unique_scope = 'while_queued'
+    OR unique_scope = 'until_started' OR unique_scope = 'until_finished' OR unique_scope = 'for_period');
 ALTER TABLE job_queue ADD COLUMN concurrency_key TEXT;
 -- The gate that a due job waits at: it is not among the claimable ones until the gate opens.
 ALTER TABLE job_queue ADD COLUMN held_by TEXT;

@@ -17,7 +17,7 @@ pub(in crate::store) use super::rows::{
 use super::{
     fate::Mark,
     sql::{
-        claim::{Claimed, Columns as Claims, Unhindered},
+        claim::{Claimed, Columns as Claims, Terms, Unhindered},
         filter::Condition,
         ledger::{Entry, Sum},
         statement::{Statement, statement},
@@ -205,9 +205,20 @@ pub(in crate::store) const CLAIM_UNHINDERED: &str = concat!(
 /// Behind the columns of a statement that writes: the number of its transaction.
 pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";
 
+fn claiming(text: &'static str, terms: &Terms<'_>) -> Statement {
+    statement(text)
+        .at(terms.now)
+        .at(terms.until)
+        .text(terms.worker)
+        .text(terms.queue)
+        .int(terms.limit)
+}
+
 /// Runs a claim.
-pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Vec<Claimed>> {
-    let numbered = claim.ending(NUMBER).placed::<(Claims, BigInt)>();
+pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
+    let numbered = claiming(CLAIM, terms)
+        .ending(NUMBER)
+        .placed::<(Claims, BigInt)>();
     let rows: Vec<(Claimed, i64)> = numbered.load(tx.conn)?;
     let number = rows.first().map(|(_, number)| *number);
     tx.ledger.number = tx.ledger.number.or(number);
@@ -215,12 +226,12 @@ pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<
 }
 
 /// A question costs as much as a claim: none is asked at first.
-pub(in crate::store) const UNHINDERED: Option<(&str, Unhindered)> =
-    Some((CLAIM_UNHINDERED, claim_unhindered));
+pub(in crate::store) const UNHINDERED: Option<Unhindered> = Some(claim_unhindered);
 
-fn claim_unhindered(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Option<Vec<Claimed>>> {
+fn claim_unhindered(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Option<Vec<Claimed>>> {
     type Told = (Bool, Nullable<BigInt>, Nullable<Claims>);
-    let rows: Vec<(bool, Option<i64>, Option<Claimed>)> = claim.placed::<Told>().load(tx.conn)?;
+    let claim = claiming(CLAIM_UNHINDERED, terms).placed::<Told>();
+    let rows: Vec<(bool, Option<i64>, Option<Claimed>)> = claim.load(tx.conn)?;
     let told = rows.first().filter(|(hindered, _, _)| !hindered);
     let Some((_, number, _)) = told else {
         // What comes now asks no more whether anything is written.

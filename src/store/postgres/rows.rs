@@ -4,7 +4,7 @@
 use diesel::{QueryableByName, RunQueryDsl, sql_types::BigInt};
 
 use super::{
-    dialect::{Many, NUMBER, text},
+    dialect::{Conn, Many, NUMBER, text},
     sql::{
         runs::Completed,
         settle::{AttemptRow, EndRow},
@@ -195,15 +195,17 @@ pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, Store
         )))
 }
 
-/// History rows.
-#[expect(clippy::unnecessary_wraps, reason = "the other engine's can fail")]
-pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statement, StoreError> {
+/// Stores history rows.
+pub(in crate::store) fn add_attempts(
+    conn: &mut Conn,
+    rows: &[AttemptRow<'_>],
+) -> Result<(), StoreError> {
     let error = |row: &AttemptRow<'_>| owned(row.error).map(text);
     let insert = statement(
         "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?)",
     );
-    Ok(insert
+    insert
         .many(Many::Ids(rows.iter().map(|row| row.job_id).collect()))
         .many(Many::Ints(rows.iter().map(|row| row.number).collect()))
         .many(Many::Texts(
@@ -218,5 +220,7 @@ pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statemen
         .many(Many::Texts(
             rows.iter().map(|row| row.outcome.to_owned()).collect(),
         ))
-        .many(Many::OptionalTexts(rows.iter().map(error).collect())))
+        .many(Many::OptionalTexts(rows.iter().map(error).collect()))
+        .execute(conn)?;
+    Ok(())
 }

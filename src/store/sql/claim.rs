@@ -18,7 +18,6 @@ use super::{
     held,
     runs::Run,
     standing::Nudge,
-    statement::{Statement, statement},
     ties::{self, Ties},
     time::{micros, moment, span},
     tx::{Lane, Turn, Tx},
@@ -31,7 +30,7 @@ use crate::{
 /// In the order of the statement's columns.
 #[derive(Queryable)]
 pub(in crate::store) struct Claimed {
-    id: i64,
+    pub(in crate::store) id: i64,
     job_type: String,
     payload: String,
     priority: i32,
@@ -156,8 +155,7 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
             if left < 1 {
                 break;
             }
-            let values = order.values(dialect::CLAIM, tx.now, queue, left);
-            let rows = dialect::claim(tx, values)?;
+            let rows = dialect::claim(tx, &order.terms(tx.now, queue, left))?;
             let refused = judge(tx, order, queue, rows, gates.as_mut(), &mut taken)?;
             if refused.is_empty() {
                 break;
@@ -180,13 +178,22 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     Ok(taken)
 }
 
+/// What one statement of a claim is to take, and for whom. Moments in microseconds.
+pub(in crate::store) struct Terms<'a> {
+    pub(in crate::store) now: i64,
+    pub(in crate::store) until: i64,
+    pub(in crate::store) worker: &'a str,
+    pub(in crate::store) queue: &'a str,
+    pub(in crate::store) limit: i64,
+}
+
 /// A claim that takes nothing if anything may be in its way, and answers `None` then.
 pub(in crate::store) type Unhindered =
-    fn(&mut Tx<'_>, Statement) -> QueryResult<Option<Vec<Claimed>>>;
+    fn(&mut Tx<'_>, &Terms<'_>) -> QueryResult<Option<Vec<Claimed>>>;
 
 /// Where a question costs as much as a claim, none is asked at first. False when it must be: nothing is taken then.
 fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
-    let Some((text, claim)) = dialect::UNHINDERED else {
+    let Some(claim) = dialect::UNHINDERED else {
         return Ok(false);
     };
     let seldom = tx.controls.hindered || *tx.turn == Turn::Alone;
@@ -198,8 +205,7 @@ fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool,
         if left < 1 {
             break;
         }
-        let values = order.values(text, tx.now, queue, left);
-        let Some(rows) = claim(tx, values)? else {
+        let Some(rows) = claim(tx, &order.terms(tx.now, queue, left))? else {
             return Ok(!taken.claims.jobs.is_empty() || taken.claims.more);
         };
         let refused = judge(tx, order, queue, rows, None, taken)?;
@@ -336,15 +342,15 @@ impl Order {
         }
     }
 
-    /// The statement of a claim.
-    fn values(&self, text: &'static str, now: DateTime<Utc>, queue: &str, limit: i64) -> Statement {
+    fn terms<'a>(&'a self, now: DateTime<Utc>, queue: &'a str, limit: i64) -> Terms<'a> {
         let now = micros(now);
-        statement(text)
-            .at(now)
-            .at(now.saturating_add(span(self.lease)))
-            .text(self.worker.as_str())
-            .text(queue)
-            .int(limit)
+        Terms {
+            now,
+            until: now.saturating_add(span(self.lease)),
+            worker: &self.worker,
+            queue,
+            limit,
+        }
     }
 
     /// How many more may be taken.

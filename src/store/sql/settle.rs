@@ -240,7 +240,7 @@ pub(in crate::store) fn write(
     let jobs: Vec<_> = ended.iter().map(|end| end.job_row(now)).collect();
     dialect::end_runs(&jobs)?.execute(tx.conn)?;
     let attempts: Vec<_> = ended.iter().map(|end| end.attempt_row(now)).collect();
-    dialect::add_attempts(&attempts)?.execute(tx.conn)?;
+    dialect::add_attempts(tx.conn, &attempts)?;
     for Ended { job, status, .. } in ended {
         let kind = (job.queue.as_str(), job.job_type.as_str());
         tx.ledger

@@ -287,7 +287,7 @@ pub(in crate::store) struct Stored {
     #[diesel(sql_type = BigInt)]
     pub(in crate::store) id: i64,
     #[diesel(sql_type = Text)]
-    email_key: String,
+    pub(in crate::store) email_key: String,
 }
 
 /// Stores users by one statement. Answers them in their order, `None` where an address is taken; or nothing at all, and nothing

@@ -3,7 +3,7 @@
 //! Must not know: why a statement is run.
 
 use diesel::{
-    OptionalExtension, QueryResult, QueryableByName, RunQueryDsl,
+    OptionalExtension, QueryResult, RunQueryDsl,
     dsl::sql,
     query_builder::AstPass,
     sql_types::{BigInt, Bool, Text},
@@ -16,12 +16,13 @@ pub(in crate::store) use super::rows::{
     add_attempts, complete, end_runs, insert_jobs, insert_users,
 };
 use super::sql::{
-    claim::{Claimed, Columns as Claims, Unhindered},
+    claim::{Claimed, Columns as Claims, Terms, Unhindered},
     filter::Condition,
     ledger::Entry,
     statement::{Statement, statement},
     tx::Tx,
 };
+use super::{each::each, rows::GiveLeases};
 use crate::store::StoreError;
 
 pub(in crate::store) type Backend = diesel::sqlite::Sqlite;
@@ -122,16 +123,10 @@ pub(in crate::store) fn snapshot(_conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = BigInt)]
-    data_version: i64,
-}
-
 /// A number that differs from the one before when others may have changed the orders since.
 pub(in crate::store) fn orders_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
-    let version: Version = statement("PRAGMA data_version").get_result(conn)?;
-    Ok(Some(version.data_version))
+    let version = statement("PRAGMA data_version").placed::<BigInt>();
+    version.get_result(conn).map(Some)
 }
 
 /// Runs an INSERT of one row into a table with an `id`. Answers it, or `None` when a conflict kept the row out.
@@ -142,43 +137,47 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
     last_id(conn).map(Some)
 }
 
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-}
-
 pub(super) fn last_id(conn: &mut Conn) -> QueryResult<i64> {
-    let last: Id = statement("SELECT last_insert_rowid() AS id").get_result(conn)?;
-    Ok(last.id)
+    let last = statement("SELECT last_insert_rowid()").placed::<BigInt>();
+    last.get_result(conn)
 }
 
-/// The cast keeps SQLite from looking at the value, and so from making a new plan for each.
-/// For the test that asks for its plan.
+/// What a claim may take, as it is when it is taken. The cast keeps SQLite from looking at the value, and so from making a
+/// new plan for each. For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = concat!(
-    "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, \
-     started_at = ?, lease_token = random(), lease_until = ?, worker = ? WHERE id IN (SELECT id FROM job_queue \
-     WHERE status = 'pending' AND held_by IS NULL AND queue = ? ORDER BY rank, id LIMIT CAST(? AS INTEGER)) \
-     RETURNING id, job_type, payload, priority, rank, max_retries, retry_count, attempt, timeout_ms, \
-     schema_fingerprint, scheduled_at, started_at, lease_token, checkpoint, expires_at, ",
-    super::sql::ties::ties!()
+    "SELECT id, job_type, payload, priority, rank, max_retries, retry_count, attempt + 1, timeout_ms, \
+     schema_fingerprint, scheduled_at, ?, ?, checkpoint, expires_at, ",
+    super::sql::ties::ties!(),
+    " FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? \
+     ORDER BY rank, id LIMIT CAST(? AS INTEGER)"
 );
 
 /// A question costs next to nothing here.
-pub(in crate::store) const UNHINDERED: Option<(&str, Unhindered)> = None;
+pub(in crate::store) const UNHINDERED: Option<Unhindered> = None;
 
-/// Runs a claim.
-pub(in crate::store) fn claim(tx: &mut Tx<'_>, claim: Statement) -> QueryResult<Vec<Claimed>> {
-    claim.placed::<Claims>().load(tx.conn)
+/// Runs a claim: nobody else writes between its statements. One UPDATE that chooses and answers rows would build three
+/// tables, which takes more than the jobs where they are few. A token is unique to its job, so that all have the same.
+pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
+    let token = rand::random();
+    let jobs: Vec<Claimed> = statement(CLAIM)
+        .at(terms.now)
+        .int(token)
+        .text(terms.queue)
+        .int(terms.limit)
+        .placed::<Claims>()
+        .load(tx.conn)?;
+    each(tx.conn, &GiveLeases { terms, token }, &jobs)?;
+    Ok(jobs)
 }
 
 /// For the test that asks for its plan.
 pub(in crate::store) const ANY_HELD: &str =
-    "SELECT 1 AS id FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
+    "SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
 
 /// Whether anybody waits at any gate, and whether there may be orders.
 pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<(bool, bool)> {
-    let one: Option<Id> = statement(ANY_HELD).get_result(conn).optional()?;
+    let any = statement(ANY_HELD).placed::<BigInt>();
+    let one: Option<i64> = any.get_result(conn).optional()?;
     Ok((one.is_some(), true))
 }
 

@@ -5,6 +5,7 @@ mod background;
 mod backup;
 mod connection;
 mod dialect;
+mod each;
 mod files;
 pub(super) mod fill;
 pub(super) mod group;

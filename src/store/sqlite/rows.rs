@@ -1,12 +1,21 @@
-//! Owns the statements that write many rows at once: the rows are one JSON text. `jsonb_each` parses it once; `json_each` would
-//! make a text of each row, to be parsed again for each of its columns.
+//! Owns the statements that write many rows: new ones by INSERTs of several each, changes by one JSON text. `jsonb_each` parses
+//! that once; `json_each` would make a text of each row, to be parsed again for each of its columns.
 //! Must not know: why they are run.
 
-use diesel::RunQueryDsl;
+use std::{marker::PhantomData, slice};
+
+use diesel::{
+    QueryResult,
+    query_builder::AstPass,
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
+    sqlite::Sqlite,
+};
 
 use super::{
-    dialect::{Many, last_id},
+    dialect::{Conn, Many, last_id},
+    each::{Each, between, each, write},
     sql::{
+        claim::{Claimed, Terms},
         runs::Completed,
         settle::{AttemptRow, EndRow},
         statement::{Statement, statement},
@@ -16,7 +25,7 @@ use super::{
     },
 };
 use crate::{
-    model::NewUser,
+    model::{AttemptOutcome, NewUser},
     store::{StoreError, time::micros},
 };
 
@@ -29,35 +38,49 @@ pub(in crate::store) fn insert_jobs(
     if is_limited(tx)? {
         return Ok(None);
     }
-    let values: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let job = row.job;
-            (
-                &job.job_type,
-                &job.queue,
-                &job.payload,
-                row.status.as_str(),
-                job.priority,
-                row.rank,
-                job.max_retries,
-                row.timeout_ms,
-                &job.schema_fingerprint,
-                row.scheduled_at,
-                row.created_at,
-            )
-        })
-        .collect();
-    let many = statement(
-        "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
-         schema_fingerprint, scheduled_at, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
-         value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM jsonb_each(?)",
-    );
-    many.many(Many::of(&values)?).execute(tx.conn)?;
-    // One statement of the one writer: its numbers follow each other.
+    each(tx.conn, &InsertJobs(PhantomData), rows)?;
+    // Of the one writer, in one transaction: its numbers follow each other.
     let last = last_id(tx.conn)?;
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     Ok(Some((last - count + 1..=last).collect()))
+}
+
+/// Stores plain jobs.
+struct InsertJobs<'a>(PhantomData<NewRow<'a>>);
+
+impl<'a> Each for InsertJobs<'a> {
+    type Kind = InsertJobs<'static>;
+    type Row = NewRow<'a>;
+
+    fn write<'b>(
+        &'b self,
+        rows: &'b [NewRow<'a>],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT OR FAIL INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
+             schema_fingerprint, scheduled_at, created_at) VALUES ",
+        );
+        for (place, row) in rows.iter().enumerate() {
+            let job = row.job;
+            between(place, out);
+            write!(out;
+                "(", Text: &*job.job_type,
+                ", ", Text: &*job.queue,
+                ", ", Text: &job.payload,
+                ", ", Text: row.status.as_str(),
+                ", ", Integer: &job.priority,
+                ", ", BigInt: &row.rank,
+                ", ", Integer: &job.max_retries,
+                ", ", BigInt: &row.timeout_ms,
+                ", ", Text: &*job.schema_fingerprint,
+                ", ", BigInt: &row.scheduled_at,
+                ", ", BigInt: &row.created_at;
+                ")"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Whether the depth of any queue is.
@@ -75,35 +98,93 @@ pub(in crate::store) fn insert_users(
     if is_limited(tx)? {
         return Ok(None);
     }
-    let rows: Vec<_> = users
-        .iter()
-        .map(|(user, key)| {
-            (
-                &user.email,
-                key,
-                user.age,
-                &user.name,
-                &user.bio,
-                user.is_active,
-                &user.additional_data,
-            )
-        })
-        .collect();
-    let insert = statement(
-        "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?, ? \
-         FROM jsonb_each(?) WHERE TRUE ON CONFLICT (email_key) DO NOTHING RETURNING id, email_key",
-    );
-    let now = micros(tx.now);
-    let insert = insert.at(now).at(now).many(Many::of(&rows)?);
-    Ok(Some(insert.load(tx.conn)?))
+    let insert = InsertUsers {
+        now: micros(tx.now),
+        users: PhantomData,
+    };
+    let mut stored = Vec::with_capacity(users.len());
+    for user in users {
+        // Each by itself: an address that is taken leaves a gap in the numbers.
+        if each(tx.conn, &insert, slice::from_ref(user))? > 0 {
+            stored.push(Stored {
+                id: last_id(tx.conn)?,
+                email_key: user.1.clone(),
+            });
+        }
+    }
+    Ok(Some(stored))
 }
 
-/// For the test that asks for its plan.
-pub(in crate::store) const COMPLETE: &str = "UPDATE job_queue SET status = 'completed', completed_at = ?, \
-     result = ended.value ->> 2, cancel_requested = FALSE, lease_token = NULL, lease_until = NULL \
-     FROM jsonb_each(?) AS ended WHERE job_queue.id = ended.value ->> 0 \
-     AND job_queue.lease_token = ended.value ->> 1 AND job_queue.status = 'processing' AND NOT job_queue.has_dependents";
+/// Stores users.
+struct InsertUsers<'a> {
+    now: i64,
+    users: PhantomData<&'a NewUser>,
+}
+
+impl<'a> Each for InsertUsers<'a> {
+    type Kind = InsertUsers<'static>;
+    type Row = (&'a NewUser, String);
+
+    fn write<'b>(
+        &'b self,
+        rows: &'b [Self::Row],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+             VALUES ",
+        );
+        for (place, (user, key)) in rows.iter().enumerate() {
+            between(place, out);
+            write!(out;
+                "(", Text: &user.email,
+                ", ", Text: key,
+                ", ", Integer: &user.age,
+                ", ", Nullable<Text>: &user.name,
+                ", ", Nullable<Text>: &user.bio,
+                ", ", Bool: &user.is_active,
+                ", ", Nullable<Text>: &user.additional_data,
+                ", ", BigInt: &self.now,
+                ", ", BigInt: &self.now;
+                ")"
+            );
+        }
+        out.push_sql(" ON CONFLICT (email_key) DO NOTHING");
+        Ok(())
+    }
+}
+
+/// Gives leases on jobs that a claim found.
+pub(super) struct GiveLeases<'a> {
+    pub(super) terms: &'a Terms<'a>,
+    pub(super) token: i64,
+}
+
+impl Each for GiveLeases<'_> {
+    type Kind = GiveLeases<'static>;
+    type Row = Claimed;
+
+    fn write<'b>(
+        &'b self,
+        rows: &'b [Claimed],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        let terms = self.terms;
+        write!(out;
+            "UPDATE OR FAIL job_queue SET status = 'processing', attempt = attempt + 1, started_at = ", BigInt: &terms.now,
+            ", lease_token = ", BigInt: &self.token,
+            ", lease_until = ", BigInt: &terms.until,
+            ", worker = ", Text: terms.worker;
+            " WHERE id IN ("
+        );
+        for (place, job) in rows.iter().enumerate() {
+            between(place, out);
+            out.push_bind_param::<BigInt, _>(&job.id)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
 
 /// Completes runs that are as they are known, and writes their history rows if all were. Answers how many were.
 pub(in crate::store) fn complete(
@@ -111,36 +192,55 @@ pub(in crate::store) fn complete(
     now: i64,
     runs: &[Completed],
 ) -> Result<usize, StoreError> {
-    let rows: Vec<_> = runs
-        .iter()
-        .map(|one| (one.id, one.run.token, &one.result))
-        .collect();
-    let completed = statement(COMPLETE)
-        .at(now)
-        .many(Many::of(&rows)?)
-        .execute(tx.conn)?;
+    let completed = each(tx.conn, &Complete { now }, runs)?;
     if completed != runs.len() {
         return Ok(completed);
     }
     let history: Vec<_> = runs
         .iter()
-        .map(|one| {
-            (
-                one.id,
-                one.run.attempt,
-                one.run.started_at,
-                &*one.run.worker,
-            )
+        .map(|one| AttemptRow {
+            job_id: one.id,
+            number: one.run.attempt,
+            worker: &one.run.worker,
+            started_at: one.run.started_at,
+            finished_at: now,
+            outcome: AttemptOutcome::Completed.as_str(),
+            error: None,
         })
         .collect();
-    statement(
-        "INSERT INTO job_attempts (job_id, number, started_at, worker, finished_at, outcome) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, 'completed' FROM jsonb_each(?)",
-    )
-    .at(now)
-    .many(Many::of(&history)?)
-    .execute(tx.conn)?;
+    add_attempts(tx.conn, &history)?;
     Ok(completed)
+}
+
+/// Completes runs.
+pub(super) struct Complete {
+    pub(super) now: i64,
+}
+
+impl Each for Complete {
+    type Kind = Self;
+    type Row = Completed;
+
+    fn write<'b>(
+        &'b self,
+        rows: &'b [Completed],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        write!(out;
+            "UPDATE OR FAIL job_queue SET status = 'completed', cancel_requested = FALSE, lease_token = NULL, lease_until = NULL, \
+             completed_at = ", BigInt: &self.now;
+            ", result = ended.column3 FROM (VALUES "
+        );
+        for (place, Completed { id, run, result }) in rows.iter().enumerate() {
+            between(place, out);
+            write!(out; "(", BigInt: id, ", ", BigInt: &run.token, ", ", Nullable<Text>: result; ")");
+        }
+        out.push_sql(
+            ") AS ended WHERE job_queue.id = ended.column1 AND job_queue.lease_token = ended.column2 \
+             AND job_queue.status = 'processing' AND NOT job_queue.has_dependents",
+        );
+        Ok(())
+    }
 }
 
 /// For the test that asks for its plan.
@@ -171,26 +271,42 @@ pub(in crate::store) fn end_runs(rows: &[EndRow<'_>]) -> Result<Statement, Store
     Ok(statement(END).many(Many::of(&rows)?))
 }
 
-/// History rows.
-pub(in crate::store) fn add_attempts(rows: &[AttemptRow<'_>]) -> Result<Statement, StoreError> {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            (
-                row.job_id,
-                row.number,
-                row.worker,
-                row.started_at,
-                row.finished_at,
-                row.outcome,
-                row.error,
-            )
-        })
-        .collect();
-    let insert = statement(
-        "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
-         FROM jsonb_each(?)",
-    );
-    Ok(insert.many(Many::of(&rows)?))
+/// Stores history rows.
+pub(in crate::store) fn add_attempts(
+    conn: &mut Conn,
+    rows: &[AttemptRow<'_>],
+) -> Result<(), StoreError> {
+    each(conn, &InsertAttempts(PhantomData), rows)?;
+    Ok(())
+}
+
+struct InsertAttempts<'a>(PhantomData<AttemptRow<'a>>);
+
+impl<'a> Each for InsertAttempts<'a> {
+    type Kind = InsertAttempts<'static>;
+    type Row = AttemptRow<'a>;
+
+    fn write<'b>(
+        &'b self,
+        rows: &'b [AttemptRow<'a>],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT OR FAIL INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) VALUES ",
+        );
+        for (place, row) in rows.iter().enumerate() {
+            between(place, out);
+            write!(out;
+                "(", BigInt: &row.job_id,
+                ", ", Integer: &row.number,
+                ", ", Text: row.worker,
+                ", ", BigInt: &row.started_at,
+                ", ", BigInt: &row.finished_at,
+                ", ", Text: row.outcome,
+                ", ", Nullable<Text>: &row.error;
+                ")"
+            );
+        }
+        Ok(())
+    }
 }

@@ -135,7 +135,7 @@ impl Committer {
         wake: &mut bool,
         moved: &mut bool,
     ) -> Result<bool, diesel::result::Error> {
-        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        statement("BEGIN IMMEDIATE").execute(&mut self.conn)?;
         self.controls.refresh(&mut self.conn)?;
         let (began, now) = (Instant::now(), self.clock.now());
         let careful = self.careful > 0;
@@ -173,7 +173,7 @@ impl Committer {
         }
         *moved = !self.ledger.is_empty();
         self.ledger.flush(&mut self.conn, micros(now))?;
-        self.conn.batch_execute("COMMIT")?;
+        statement("COMMIT").execute(&mut self.conn)?;
         Ok(true)
     }
 }

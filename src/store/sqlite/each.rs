@@ -1,0 +1,88 @@
+//! Owns statements for many rows that are run for 32 rows, for 8 and for one: a statement of several takes SQLite less for each
+//! row, and there are three of a kind to be kept prepared, each found by its type, without writing its text anew.
+//! Must not know: tables, or why the statements are run.
+
+use std::{array, marker::PhantomData};
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sqlite::{Sqlite, SqliteConnection},
+};
+
+/// A statement for rows.
+pub(super) trait Each {
+    /// Names it: no two have the same.
+    type Kind: 'static;
+    type Row;
+
+    /// Writes the statement for so many rows: the same text for the same number.
+    fn write<'b>(
+        &'b self,
+        rows: &'b [Self::Row],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()>;
+}
+
+/// Runs it for all of them, in their order. Answers how many rows were changed.
+pub(super) fn each<S: Each>(
+    conn: &mut SqliteConnection,
+    statement: &S,
+    rows: &[S::Row],
+) -> QueryResult<usize> {
+    let (many, rest) = rows.as_chunks::<32>();
+    let (some, rest) = rest.as_chunks::<8>();
+    let mut changed = 0;
+    for rows in many {
+        changed += For { statement, rows }.execute(conn)?;
+    }
+    for rows in some {
+        changed += For { statement, rows }.execute(conn)?;
+    }
+    for row in rest {
+        let rows = array::from_ref(row);
+        changed += For { statement, rows }.execute(conn)?;
+    }
+    Ok(changed)
+}
+
+/// The statement for so many rows.
+pub(super) struct For<'s, S: Each, const N: usize> {
+    pub(super) statement: &'s S,
+    pub(super) rows: &'s [S::Row; N],
+}
+
+/// Its name.
+pub(super) struct Named<K, const N: usize>(PhantomData<K>);
+
+impl<S: Each, const N: usize> QueryFragment<Sqlite> for For<'_, S, N> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.statement.write(self.rows, &mut out)
+    }
+}
+
+impl<S: Each, const N: usize> QueryId for For<'_, S, N> {
+    type QueryId = Named<S::Kind, N>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<S: Each, const N: usize> RunQueryDsl<SqliteConnection> for For<'_, S, N> {}
+
+/// Writes text, and values with their SQL types, by turns.
+macro_rules! write {
+    ($out:ident; $($text:literal, $kind:ty: $value:expr),*; $end:literal) => {{
+        $(
+            $out.push_sql($text);
+            $out.push_bind_param::<$kind, _>($value)?;
+        )*
+        $out.push_sql($end);
+    }};
+}
+pub(super) use write;
+
+/// Before a row of several: what comes in between.
+pub(super) fn between(place: usize, out: &mut AstPass<'_, '_, Sqlite>) {
+    if place > 0 {
+        out.push_sql(", ");
+    }
+}
