@@ -1,4 +1,4 @@
-//! Owns what SQLite says in its own way: values of many rows are one JSON text for `json_each`, new numbers come from
+//! Owns what SQLite says in its own way: changes of many rows are one JSON text for `json_each`, new numbers come from
 //! `last_insert_rowid`, and rows need no locks, because there is one writer.
 //! Must not know: why a statement is run.
 
@@ -166,7 +166,8 @@ pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult
         .int(terms.limit)
         .placed::<Claims>()
         .load(tx.conn)?;
-    each(tx.conn, &GiveLeases { terms, token }, &jobs)?;
+    let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
+    each(tx.conn, &GiveLeases { terms, token }, &ids)?;
     Ok(jobs)
 }
 

@@ -86,3 +86,53 @@ pub(super) fn between(place: usize, out: &mut AstPass<'_, '_, Sqlite>) {
         out.push_sql(", ");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{
+        Connection,
+        connection::SimpleConnection,
+        dsl::sql,
+        sql_types::{BigInt, Text},
+    };
+
+    use super::*;
+
+    struct Note;
+
+    impl Each for Note {
+        type Kind = Self;
+        type Row = i64;
+
+        fn write<'b>(
+            &'b self,
+            rows: &'b [i64],
+            out: &mut AstPass<'_, 'b, Sqlite>,
+        ) -> QueryResult<()> {
+            out.push_sql("INSERT INTO t (x) VALUES ");
+            for (place, row) in rows.iter().enumerate() {
+                between(place, out);
+                write!(out; "(", BigInt: row; ")");
+            }
+            Ok(())
+        }
+    }
+
+    /// However many there are: each once, and in order.
+    #[test]
+    fn all_rows_are_written_in_their_order() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        for count in 0..=75 {
+            conn.batch_execute(
+                "DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY, x)",
+            )
+            .unwrap();
+            let rows: Vec<i64> = (0..count).collect();
+            let changed = each(&mut conn, &Note, &rows).unwrap();
+            assert_eq!(changed, rows.len());
+            let kept = sql::<Text>("SELECT json_group_array(x) FROM (SELECT x FROM t ORDER BY id)");
+            let kept: String = kept.get_result(&mut conn).unwrap();
+            assert_eq!(serde_json::from_str::<Vec<i64>>(&kept).unwrap(), rows);
+        }
+    }
+}

@@ -2,14 +2,22 @@
 //! with.
 //! Must not know: what the statements do.
 
+use std::array;
+
 use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, debug_query, sql_query,
+    sql_types::Text, sqlite::Sqlite,
 };
 
 use super::{
-    dialect, limit, rows,
+    dialect,
+    each::{Each, For},
+    limit,
+    rows::{self, Complete, GiveLeases},
     sql::{
+        claim::Terms,
         explain, filter, gates, held, jobs, maintenance, migrate, payloads, reports, retention,
+        runs::{Completed, Run},
         settle, ticks, undo, unique, users, workers,
     },
 };
@@ -18,6 +26,12 @@ use super::{
 struct Step {
     #[diesel(sql_type = Text)]
     detail: String,
+}
+
+#[derive(QueryableByName)]
+struct Opcode {
+    #[diesel(sql_type = Text)]
+    opcode: String,
 }
 
 /// What SQLite says of how it would run `query`, a line for each step.
@@ -29,8 +43,7 @@ fn plan(conn: &mut SqliteConnection, query: &str) -> String {
 }
 
 /// Statements that name their jobs.
-const BY_ID: [&str; 9] = [
-    rows::COMPLETE,
+const BY_ID: [&str; 8] = [
     dialect::HEARTBEAT,
     settle::NAMED,
     reports::REPORT,
@@ -134,9 +147,80 @@ fn hot_statements_use_their_index() {
     }
 }
 
+/// The text of a statement for so many rows.
+fn text<S: Each, const N: usize>(statement: &S, rows: &[S::Row; N]) -> String {
+    let text = debug_query::<Sqlite, _>(&For { statement, rows }).to_string();
+    text.split_once(" -- ").unwrap().0.to_owned()
+}
+
+#[test]
+fn statements_for_several_rows_look_each_up() {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    migrate::up(&mut conn).unwrap();
+    let terms = Terms {
+        now: 0,
+        until: 0,
+        worker: "w",
+        queue: "q",
+        limit: 9,
+    };
+    let leases = GiveLeases {
+        terms: &terms,
+        token: 1,
+    };
+    let run = || Completed {
+        id: 1,
+        run: Run {
+            token: 1,
+            queue: "q".into(),
+            job_type: "t".into(),
+            worker: "w".into(),
+            attempt: 1,
+            started_at: 0,
+        },
+        result: None,
+    };
+    let by_id = "SEARCH job_queue USING INTEGER PRIMARY KEY (rowid=?)";
+    for query in [
+        text(&leases, &[1]),
+        text(&leases, &[1; 8]),
+        text(&Complete { now: 0 }, &[run()]),
+        text(&Complete { now: 0 }, &array::from_fn::<_, 8, _>(|_| run())),
+    ] {
+        assert_uses(&mut conn, &query, by_id);
+    }
+}
+
+/// SQLite builds a table for a list of more than two values, each time that it checks a row: the checks of rows that are
+/// written often have none. The one that is left is behind the question whether the job expires at all.
+#[test]
+fn checks_of_hot_rows_build_no_tables() {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    migrate::up(&mut conn).unwrap();
+    let tables = |conn: &mut SqliteConnection, query: &str| {
+        let steps: Vec<Opcode> = sql_query(format!("EXPLAIN {query}")).load(conn).unwrap();
+        assert!(steps.iter().any(|step| step.opcode == "MakeRecord"));
+        let built = steps.iter().filter(|step| step.opcode == "OpenEphemeral");
+        built.count()
+    };
+    for (query, left) in [
+        (
+            "INSERT INTO job_queue SELECT * FROM job_queue WHERE id = ?",
+            1,
+        ),
+        (
+            "INSERT INTO job_attempts SELECT * FROM job_attempts WHERE job_id = ?",
+            0,
+        ),
+    ] {
+        // An INSERT from its own table has one of its own for the rows that it reads.
+        assert_eq!(tables(&mut conn, query), left + 1, "{query}");
+    }
+}
+
 #[test]
 fn the_dead_letter_is_found_by_its_index() {
-    use diesel::{QueryDsl, debug_query, sqlite::Sqlite};
+    use diesel::QueryDsl;
 
     use crate::{model::JobFilter, store::schema::job_queue};
 

@@ -15,7 +15,7 @@ use super::{
     dialect::{Conn, Many, last_id},
     each::{Each, between, each, write},
     sql::{
-        claim::{Claimed, Terms},
+        claim::Terms,
         runs::Completed,
         settle::{AttemptRow, EndRow},
         statement::{Statement, statement},
@@ -154,7 +154,7 @@ impl<'a> Each for InsertUsers<'a> {
     }
 }
 
-/// Gives leases on jobs that a claim found.
+/// Gives leases on jobs, by their numbers, that a claim found.
 pub(super) struct GiveLeases<'a> {
     pub(super) terms: &'a Terms<'a>,
     pub(super) token: i64,
@@ -162,13 +162,9 @@ pub(super) struct GiveLeases<'a> {
 
 impl Each for GiveLeases<'_> {
     type Kind = GiveLeases<'static>;
-    type Row = Claimed;
+    type Row = i64;
 
-    fn write<'b>(
-        &'b self,
-        rows: &'b [Claimed],
-        out: &mut AstPass<'_, 'b, Sqlite>,
-    ) -> QueryResult<()> {
+    fn write<'b>(&'b self, ids: &'b [i64], out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let terms = self.terms;
         write!(out;
             "UPDATE OR FAIL job_queue SET status = 'processing', attempt = attempt + 1, started_at = ", BigInt: &terms.now,
@@ -177,9 +173,9 @@ impl Each for GiveLeases<'_> {
             ", worker = ", Text: terms.worker;
             " WHERE id IN ("
         );
-        for (place, job) in rows.iter().enumerate() {
+        for (place, id) in ids.iter().enumerate() {
             between(place, out);
-            out.push_bind_param::<BigInt, _>(&job.id)?;
+            out.push_bind_param::<BigInt, _>(id)?;
         }
         out.push_sql(")");
         Ok(())

@@ -55,6 +55,7 @@ fn sqlite_is_compiled_as_this_project_wants_it() {
     let has = |wanted: &str| options.iter().any(|option| option == wanted);
     assert!(has("THREADSAFE=2"), "{options:?}");
     assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(has("DEFAULT_PCACHE_INITSZ=0"), "{options:?}");
     assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
 
