@@ -146,7 +146,7 @@ pub(super) fn last_id(conn: &mut Conn) -> QueryResult<i64> {
 /// new plan for each. For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = concat!(
     "SELECT id, job_type, payload, priority, rank, max_retries, retry_count, attempt + 1, timeout_ms, \
-     schema_fingerprint, scheduled_at, ?, ?, checkpoint, expires_at, ",
+     schema_fingerprint, scheduled_at, ?, ? + id, checkpoint, expires_at, ",
     super::sql::ties::ties!(),
     " FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? \
      ORDER BY rank, id LIMIT CAST(? AS INTEGER)"
@@ -156,18 +156,19 @@ pub(in crate::store) const CLAIM: &str = concat!(
 pub(in crate::store) const UNHINDERED: Option<Unhindered> = None;
 
 /// Runs a claim: nobody else writes between its statements. One UPDATE that chooses and answers rows would build three
-/// tables, which takes more than the jobs where they are few. A token is unique to its job, so that all have the same.
+/// tables, which takes more than the jobs where they are few. Tokens are a random number and the job's: each is another.
 pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
-    let token = rand::random();
+    // Half of all numbers: none leaves them with a job's added.
+    let base = rand::random::<i64>() >> 1;
     let jobs: Vec<Claimed> = statement(CLAIM)
         .at(terms.now)
-        .int(token)
+        .int(base)
         .text(terms.queue)
         .int(terms.limit)
         .placed::<Claims>()
         .load(tx.conn)?;
     let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
-    each(tx.conn, &GiveLeases { terms, token }, &ids)?;
+    each(tx.conn, &GiveLeases { terms, base }, &ids)?;
     Ok(jobs)
 }
 

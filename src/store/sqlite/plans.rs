@@ -166,7 +166,7 @@ fn statements_for_several_rows_look_each_up() {
     };
     let leases = GiveLeases {
         terms: &terms,
-        token: 1,
+        base: 1,
     };
     let run = || Completed {
         id: 1,

@@ -157,7 +157,8 @@ impl<'a> Each for InsertUsers<'a> {
 /// Gives leases on jobs, by their numbers, that a claim found.
 pub(super) struct GiveLeases<'a> {
     pub(super) terms: &'a Terms<'a>,
-    pub(super) token: i64,
+    /// A token less the job's number.
+    pub(super) base: i64,
 }
 
 impl Each for GiveLeases<'_> {
@@ -168,7 +169,7 @@ impl Each for GiveLeases<'_> {
         let terms = self.terms;
         write!(out;
             "UPDATE OR FAIL job_queue SET status = 'processing', attempt = attempt + 1, started_at = ", BigInt: &terms.now,
-            ", lease_token = ", BigInt: &self.token,
+            ", lease_token = id + ", BigInt: &self.base,
             ", lease_until = ", BigInt: &terms.until,
             ", worker = ", Text: terms.worker;
             " WHERE id IN ("
