@@ -197,7 +197,7 @@ async fn least(limit: &mut Limit, jobs: usize) -> Result<Vec<Duration>, BenchErr
         let claimed = limit.claim(1).await?;
         times.push(began.elapsed());
         limit.settle(&claimed).await?;
-        // As beside ours: a log that is written over again takes less than one that grows.
+        // Ours has a thread for it: a log that is written over again takes less than one that grows.
         limit.checkpoint()?;
     }
     times.sort_unstable();

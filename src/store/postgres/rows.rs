@@ -8,10 +8,10 @@ use super::{
     sql::{
         runs::Completed,
         settle::{AttemptRow, EndRow},
+        sign_ups::Stored,
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
-        users::Stored,
     },
 };
 use crate::{

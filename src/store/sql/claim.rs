@@ -178,7 +178,7 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
     Ok(taken)
 }
 
-/// What one statement of a claim is to take, and for whom. Moments in microseconds.
+/// What one step of a claim is to take, and for whom. Moments in microseconds.
 pub(in crate::store) struct Terms<'a> {
     pub(in crate::store) now: i64,
     pub(in crate::store) until: i64,
@@ -250,7 +250,7 @@ fn judge(
     mut gates: Option<&mut Gates>,
     taken: &mut Taken,
 ) -> Result<Vec<(i64, String)>, StoreError> {
-    // RETURNING promises no order.
+    // PostgreSQL's RETURNING promises no order.
     rows.sort_unstable_by_key(|row| (row.rank, row.id));
     let mut keys: HashMap<(String, String), i64> = HashMap::new();
     if gates.is_some() {

@@ -1,5 +1,5 @@
 //! Owns new jobs and users that only need to be stored, on their way to the database: those of a batch are stored together,
-//! by one statement for the users and one for the jobs.
+//! first the users and then the jobs.
 //! Must not know: how a batch is collected or committed.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 use super::{
     dialect,
     enqueue::{insert, is_plain},
+    sign_ups,
     together::insert_many,
     tx::Tx,
     unit::{Failure, Unit, contained, told},
-    users,
 };
 use crate::{
     model::{Enqueued, NewJob, NewUser, UserCreatedJob},
@@ -100,7 +100,7 @@ impl Unit for Store {
             }
             Kind::User(fresh) => {
                 let (user, job, log) = &fresh.new;
-                let outcome = contained(|| users::create(tx, user, job, *ageing, log));
+                let outcome = contained(|| sign_ups::create(tx, user, job, *ageing, log));
                 fresh.outcome.insert(outcome).is_ok()
             }
         }
@@ -151,7 +151,7 @@ fn store_all(tx: &mut Tx<'_>, all: &mut [&mut Kind], ageing: Duration) -> Result
         }
     }
     let any_user = !new.is_empty();
-    let Some(stored) = users::store_many(tx, &new)? else {
+    let Some(stored) = sign_ups::store_many(tx, &new)? else {
         return Ok(false);
     };
     let mut stored = stored.into_iter();

@@ -31,6 +31,7 @@ pub(super) mod retention;
 pub(super) mod runs;
 pub(super) mod schedules;
 pub(super) mod settle;
+pub(super) mod sign_ups;
 pub(super) mod standing;
 pub(super) mod statement;
 pub(super) mod ticks;

@@ -1,4 +1,4 @@
-//! Owns storing many new jobs that nobody else has a say in, by one statement.
+//! Owns storing many new jobs that nobody else has a say in, without a question for each.
 //! Must not know: who collected them.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::{
     store::StoreError,
 };
 
-/// Stores plain jobs by one statement, unless the depth of any queue is limited. Answers them in their order; `None`: nothing
+/// Stores plain jobs together, unless the depth of any queue is limited. Answers them in their order; `None`: nothing
 /// is stored, and each is to be stored for itself.
 pub(in crate::store) fn insert_many(
     tx: &mut Tx<'_>,

@@ -1,4 +1,4 @@
-//! Owns what SQLite says in its own way: changes of many rows are one JSON text for `json_each`, new numbers come from
+//! Owns what SQLite says in its own way: values of many rows are bound (`rows`) or one JSON text, new numbers come from
 //! `last_insert_rowid`, and rows need no locks, because there is one writer.
 //! Must not know: why a statement is run.
 
@@ -38,7 +38,7 @@ pub(in crate::store) fn exclusively<T>(
     conn.immediate_transaction(work)
 }
 
-/// From how many new rows on they are stored together: JSON is dearer than a few values.
+/// From how many new rows on they are stored together: one alone has a shorter way.
 pub(in crate::store) const TOGETHER: usize = 2;
 
 /// Values of many rows: JSON.

@@ -12,7 +12,7 @@ use diesel::{
 
 /// A statement for rows.
 pub(super) trait Each {
-    /// Names it: no two have the same.
+    /// Names it. Diesel takes the prepared statement by this type: another statement with the same one would be that one.
     type Kind: 'static;
     type Row;
 
@@ -69,7 +69,7 @@ impl<S: Each, const N: usize> QueryId for For<'_, S, N> {
 impl<S: Each, const N: usize> RunQueryDsl<SqliteConnection> for For<'_, S, N> {}
 
 /// Writes text, and values with their SQL types, by turns.
-macro_rules! write {
+macro_rules! bind {
     ($out:ident; $($text:literal, $kind:ty: $value:expr),*; $end:literal) => {{
         $(
             $out.push_sql($text);
@@ -78,7 +78,7 @@ macro_rules! write {
         $out.push_sql($end);
     }};
 }
-pub(super) use write;
+pub(super) use bind;
 
 /// Before a row of several: what comes in between.
 pub(super) fn between(place: usize, out: &mut AstPass<'_, '_, Sqlite>) {
@@ -112,7 +112,7 @@ mod tests {
             out.push_sql("INSERT INTO t (x) VALUES ");
             for (place, row) in rows.iter().enumerate() {
                 between(place, out);
-                write!(out; "(", BigInt: row; ")");
+                bind!(out; "(", BigInt: row; ")");
             }
             Ok(())
         }

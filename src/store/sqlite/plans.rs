@@ -184,8 +184,10 @@ fn statements_for_several_rows_look_each_up() {
     for query in [
         text(&leases, &[1]),
         text(&leases, &[1; 8]),
+        text(&leases, &[1; 32]),
         text(&Complete { now: 0 }, &[run()]),
         text(&Complete { now: 0 }, &array::from_fn::<_, 8, _>(|_| run())),
+        text(&Complete { now: 0 }, &array::from_fn::<_, 32, _>(|_| run())),
     ] {
         assert_uses(&mut conn, &query, by_id);
     }

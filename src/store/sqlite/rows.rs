@@ -1,32 +1,33 @@
-//! Owns the statements that write many rows: new ones by INSERTs of several each, changes by one JSON text. `jsonb_each` parses
-//! that once; `json_each` would make a text of each row, to be parsed again for each of its columns.
+//! Owns the statements that write many rows: new jobs, leases, completed runs and history by statements of several rows each
+//! (`each`), other ends of runs by one JSON text. `jsonb_each` parses that once; `json_each` would make a text of each row, to
+//! be parsed again for each of its columns.
 //! Must not know: why they are run.
 
-use std::{marker::PhantomData, slice};
+use std::marker::PhantomData;
 
 use diesel::{
     QueryResult,
     query_builder::AstPass,
-    sql_types::{BigInt, Bool, Integer, Nullable, Text},
+    sql_types::{BigInt, Integer, Nullable, Text},
     sqlite::Sqlite,
 };
 
 use super::{
     dialect::{Conn, Many, last_id},
-    each::{Each, between, each, write},
+    each::{Each, between, bind, each},
     sql::{
         claim::Terms,
         runs::Completed,
         settle::{AttemptRow, EndRow},
+        sign_ups::{self, Stored},
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
-        users::Stored,
     },
 };
 use crate::{
     model::{AttemptOutcome, NewUser},
-    store::{StoreError, time::micros},
+    store::StoreError,
 };
 
 /// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
@@ -64,7 +65,7 @@ impl<'a> Each for InsertJobs<'a> {
         for (place, row) in rows.iter().enumerate() {
             let job = row.job;
             between(place, out);
-            write!(out;
+            bind!(out;
                 "(", Text: &*job.job_type,
                 ", ", Text: &*job.queue,
                 ", ", Text: &job.payload,
@@ -98,60 +99,17 @@ pub(in crate::store) fn insert_users(
     if is_limited(tx)? {
         return Ok(None);
     }
-    let insert = InsertUsers {
-        now: micros(tx.now),
-        users: PhantomData,
-    };
     let mut stored = Vec::with_capacity(users.len());
-    for user in users {
+    for (user, key) in users {
         // Each by itself: an address that is taken leaves a gap in the numbers.
-        if each(tx.conn, &insert, slice::from_ref(user))? > 0 {
+        if let Some(id) = sign_ups::insert_row(tx, user, key)? {
             stored.push(Stored {
-                id: last_id(tx.conn)?,
-                email_key: user.1.clone(),
+                id,
+                email_key: key.clone(),
             });
         }
     }
     Ok(Some(stored))
-}
-
-/// Stores users.
-struct InsertUsers<'a> {
-    now: i64,
-    users: PhantomData<&'a NewUser>,
-}
-
-impl<'a> Each for InsertUsers<'a> {
-    type Kind = InsertUsers<'static>;
-    type Row = (&'a NewUser, String);
-
-    fn write<'b>(
-        &'b self,
-        rows: &'b [Self::Row],
-        out: &mut AstPass<'_, 'b, Sqlite>,
-    ) -> QueryResult<()> {
-        out.push_sql(
-            "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
-             VALUES ",
-        );
-        for (place, (user, key)) in rows.iter().enumerate() {
-            between(place, out);
-            write!(out;
-                "(", Text: &user.email,
-                ", ", Text: key,
-                ", ", Integer: &user.age,
-                ", ", Nullable<Text>: &user.name,
-                ", ", Nullable<Text>: &user.bio,
-                ", ", Bool: &user.is_active,
-                ", ", Nullable<Text>: &user.additional_data,
-                ", ", BigInt: &self.now,
-                ", ", BigInt: &self.now;
-                ")"
-            );
-        }
-        out.push_sql(" ON CONFLICT (email_key) DO NOTHING");
-        Ok(())
-    }
 }
 
 /// Gives leases on jobs, by their numbers, that a claim found.
@@ -167,7 +125,7 @@ impl Each for GiveLeases<'_> {
 
     fn write<'b>(&'b self, ids: &'b [i64], out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let terms = self.terms;
-        write!(out;
+        bind!(out;
             "UPDATE OR FAIL job_queue SET status = 'processing', attempt = attempt + 1, started_at = ", BigInt: &terms.now,
             ", lease_token = id + ", BigInt: &self.base,
             ", lease_until = ", BigInt: &terms.until,
@@ -223,14 +181,14 @@ impl Each for Complete {
         rows: &'b [Completed],
         out: &mut AstPass<'_, 'b, Sqlite>,
     ) -> QueryResult<()> {
-        write!(out;
+        bind!(out;
             "UPDATE OR FAIL job_queue SET status = 'completed', cancel_requested = FALSE, lease_token = NULL, lease_until = NULL, \
              completed_at = ", BigInt: &self.now;
             ", result = ended.column3 FROM (VALUES "
         );
         for (place, Completed { id, run, result }) in rows.iter().enumerate() {
             between(place, out);
-            write!(out; "(", BigInt: id, ", ", BigInt: &run.token, ", ", Nullable<Text>: result; ")");
+            bind!(out; "(", BigInt: id, ", ", BigInt: &run.token, ", ", Nullable<Text>: result; ")");
         }
         out.push_sql(
             ") AS ended WHERE job_queue.id = ended.column1 AND job_queue.lease_token = ended.column2 \
@@ -289,11 +247,11 @@ impl<'a> Each for InsertAttempts<'a> {
         out: &mut AstPass<'_, 'b, Sqlite>,
     ) -> QueryResult<()> {
         out.push_sql(
-            "INSERT OR FAIL INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) VALUES ",
+            "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) VALUES ",
         );
         for (place, row) in rows.iter().enumerate() {
             between(place, out);
-            write!(out;
+            bind!(out;
                 "(", BigInt: &row.job_id,
                 ", ", Integer: &row.number,
                 ", ", Text: row.worker,

@@ -3,6 +3,7 @@
 //!
 //! [`Database`]: crate::support::database::Database
 
+mod batches; // numbers of jobs that are no round ones
 mod bulk; // filters, and what is done with all that match
 mod claims; // leases, order, heartbeats, two stores on one file
 mod events; // the log of transitions
