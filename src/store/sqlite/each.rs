@@ -80,11 +80,19 @@ macro_rules! bind {
 }
 pub(super) use bind;
 
-/// Before a row of several: what comes in between.
-pub(super) fn between(place: usize, out: &mut AstPass<'_, '_, Sqlite>) {
-    if place > 0 {
-        out.push_sql(", ");
+/// Writes each of several rows, with commas between.
+pub(super) fn rows<'r, 'b, R>(
+    rows: &'b [R],
+    out: &mut AstPass<'r, 'b, Sqlite>,
+    write: impl Fn(&'b R, &mut AstPass<'r, 'b, Sqlite>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    for (place, row) in rows.iter().enumerate() {
+        if place > 0 {
+            out.push_sql(", ");
+        }
+        write(row, out)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -110,11 +118,10 @@ mod tests {
             out: &mut AstPass<'_, 'b, Sqlite>,
         ) -> QueryResult<()> {
             out.push_sql("INSERT INTO t (x) VALUES ");
-            for (place, row) in rows.iter().enumerate() {
-                between(place, out);
+            super::rows(rows, out, |row, out| {
                 bind!(out; "(", BigInt: row; ")");
-            }
-            Ok(())
+                Ok(())
+            })
         }
     }
 

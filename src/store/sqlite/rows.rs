@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{
     dialect::{Conn, Many, last_id},
-    each::{Each, between, bind, each},
+    each::{self, Each, bind, each},
     sql::{
         claim::Terms,
         runs::Completed,
@@ -62,9 +62,8 @@ impl<'a> Each for InsertJobs<'a> {
             "INSERT OR FAIL INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
              schema_fingerprint, scheduled_at, created_at) VALUES ",
         );
-        for (place, row) in rows.iter().enumerate() {
+        each::rows(rows, out, |row, out| {
             let job = row.job;
-            between(place, out);
             bind!(out;
                 "(", Text: &*job.job_type,
                 ", ", Text: &*job.queue,
@@ -79,8 +78,8 @@ impl<'a> Each for InsertJobs<'a> {
                 ", ", BigInt: &row.created_at;
                 ")"
             );
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -132,10 +131,7 @@ impl Each for GiveLeases<'_> {
             ", worker = ", Text: terms.worker;
             " WHERE id IN ("
         );
-        for (place, id) in ids.iter().enumerate() {
-            between(place, out);
-            out.push_bind_param::<BigInt, _>(id)?;
-        }
+        each::rows(ids, out, |id, out| out.push_bind_param::<BigInt, _>(id))?;
         out.push_sql(")");
         Ok(())
     }
@@ -186,10 +182,10 @@ impl Each for Complete {
              completed_at = ", BigInt: &self.now;
             ", result = ended.column3 FROM (VALUES "
         );
-        for (place, Completed { id, run, result }) in rows.iter().enumerate() {
-            between(place, out);
+        each::rows(rows, out, |Completed { id, run, result }, out| {
             bind!(out; "(", BigInt: id, ", ", BigInt: &run.token, ", ", Nullable<Text>: result; ")");
-        }
+            Ok(())
+        })?;
         out.push_sql(
             ") AS ended WHERE job_queue.id = ended.column1 AND job_queue.lease_token = ended.column2 \
              AND job_queue.status = 'processing' AND NOT job_queue.has_dependents",
@@ -249,8 +245,7 @@ impl<'a> Each for InsertAttempts<'a> {
         out.push_sql(
             "INSERT INTO job_attempts (job_id, number, worker, started_at, finished_at, outcome, error) VALUES ",
         );
-        for (place, row) in rows.iter().enumerate() {
-            between(place, out);
+        each::rows(rows, out, |row, out| {
             bind!(out;
                 "(", BigInt: &row.job_id,
                 ", ", Integer: &row.number,
@@ -261,7 +256,7 @@ impl<'a> Each for InsertAttempts<'a> {
                 ", ", Nullable<Text>: &row.error;
                 ")"
             );
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
