@@ -11,6 +11,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub(in crate::store) use super::ending::note;
 pub(in crate::store) use super::rows::{
     add_attempts, complete, end_runs, insert_jobs, insert_users,
 };
@@ -19,7 +20,7 @@ use super::{
     sql::{
         claim::{Claimed, Columns as Claims, Terms, Unhindered},
         filter::Condition,
-        ledger::{Entry, Sum},
+        held::InTheWay,
         statement::{Statement, statement},
         tx::Tx,
     },
@@ -168,9 +169,7 @@ pub(in crate::store) fn insert(conn: &mut Conn, row: Statement) -> QueryResult<O
 macro_rules! claim {
     ($unless:expr) => {
         concat!(
-            "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = GREATEST(?, \
-             CASE WHEN attempt > 0 THEN (SELECT finished_at FROM job_attempts WHERE job_id = job_queue.id \
-             AND number = job_queue.attempt) END), lease_token = hashtextextended(gen_random_uuid()::text, id), \
+            "UPDATE job_queue SET status = 'processing', attempt = attempt + 1, started_at = ?, lease_token = id + ?, \
              lease_until = ?, worker = ? \
              WHERE id = ANY(ARRAY(SELECT id FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ? ",
             $unless,
@@ -192,78 +191,79 @@ macro_rules! held {
 /// For the test that asks for its plan.
 pub(in crate::store) const CLAIM: &str = claim!("");
 
-/// The same, of nothing if anybody waits at a gate or anything was ordered. The first column tells that, the second the
-/// transaction's number, once it has one: in a row of their own where nothing is taken. For the test that asks for its plan.
-pub(in crate::store) const CLAIM_UNHINDERED: &str = concat!(
-    "WITH way AS MATERIALIZED (SELECT ",
+/// The same, of nothing if anybody waits at a gate or anything was ordered. For the test that asks for its plan.
+pub(in crate::store) const CLAIM_UNHINDERED: &str = claim!(concat!(
+    "AND NOT ",
     held!(),
-    " OR EXISTS (SELECT 1 FROM controls) AS hindered), taken AS (",
-    claim!("AND NOT (SELECT hindered FROM way) "),
-    ") SELECT way.hindered, pg_current_xact_id_if_assigned()::text::bigint, taken.* FROM way LEFT JOIN taken ON TRUE"
-);
+    " AND NOT EXISTS (SELECT 1 FROM controls) "
+));
 
 /// Behind the columns of a statement that writes: the number of its transaction.
 pub(super) const NUMBER: &str = ", pg_current_xact_id()::text::bigint AS number";
 
-fn claiming(text: &'static str, terms: &Terms<'_>) -> Statement {
-    statement(text)
+/// Runs a claim.
+pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
+    take(tx, CLAIM, terms)
+}
+
+/// A question costs as much as a claim: none is asked at first.
+pub(in crate::store) const UNHINDERED: Option<Unhindered> =
+    Some(|tx, terms| take(tx, CLAIM_UNHINDERED, terms));
+
+fn take(tx: &mut Tx<'_>, claim: &'static str, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
+    let numbered = statement(claim)
         .at(terms.now)
+        .int(terms.token_base)
         .at(terms.until)
         .text(terms.worker)
         .text(terms.queue)
         .int(terms.limit)
-}
-
-/// Runs a claim.
-pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
-    let numbered = claiming(CLAIM, terms)
         .ending(NUMBER)
         .placed::<(Claims, BigInt)>();
     let rows: Vec<(Claimed, i64)> = numbered.load(tx.conn)?;
     let number = rows.first().map(|(_, number)| *number);
     tx.ledger.number = tx.ledger.number.or(number);
-    Ok(rows.into_iter().map(|(row, _)| row).collect())
+    let mut jobs: Vec<Claimed> = rows.into_iter().map(|(job, _)| job).collect();
+    start_after_the_last_run(tx.conn, &mut jobs)?;
+    Ok(jobs)
 }
 
-/// A question costs as much as a claim: none is asked at first.
-pub(in crate::store) const UNHINDERED: Option<Unhindered> = Some(claim_unhindered);
+/// For the test that asks for its plan.
+pub(in crate::store) const START_LATER: &str = "UPDATE job_queue SET started_at = last.finished_at FROM job_attempts AS last \
+     WHERE job_queue.id = ANY(?) AND last.job_id = job_queue.id AND last.number = job_queue.attempt - 1 \
+     AND last.finished_at > job_queue.started_at RETURNING job_queue.id, job_queue.started_at";
 
-fn claim_unhindered(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Option<Vec<Claimed>>> {
-    type Told = (Bool, Nullable<BigInt>, Nullable<Claims>);
-    let claim = claiming(CLAIM_UNHINDERED, terms).placed::<Told>();
-    let rows: Vec<(bool, Option<i64>, Option<Claimed>)> = claim.load(tx.conn)?;
-    let told = rows.first().filter(|(hindered, _, _)| !hindered);
-    let Some((_, number, _)) = told else {
-        // What comes now asks no more whether anything is written.
-        tx.ledger.idle = false;
-        return Ok(None);
-    };
-    tx.ledger.number = *number;
-    tx.ledger.idle = number.is_none();
-    Ok(Some(
-        rows.into_iter().filter_map(|(_, _, row)| row).collect(),
-    ))
+/// Clocks of machines differ: no run begins before the one before it has ended.
+fn start_after_the_last_run(conn: &mut Conn, jobs: &mut [Claimed]) -> QueryResult<()> {
+    let again = jobs.iter().filter(|job| job.attempt > 1);
+    let again: Vec<i64> = again.map(|job| job.id).collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    let later = statement(START_LATER)
+        .many(Many::Ids(again))
+        .placed::<(BigInt, Moment)>();
+    let later: Vec<(i64, i64)> = later.load(conn)?;
+    for (id, started_at) in later {
+        if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
+            job.started_at = started_at;
+        }
+    }
+    Ok(())
 }
 
 /// For the test that asks for its plan.
 pub(in crate::store) const ANY_HELD: &str = concat!(
     "SELECT ",
     held!(),
-    " AS held, EXISTS (SELECT 1 FROM controls) AS ordered"
+    ", EXISTS (SELECT 1 FROM controls), pg_current_xact_id_if_assigned() IS NULL"
 );
 
-#[derive(QueryableByName)]
-struct InTheWay {
-    #[diesel(sql_type = Bool)]
-    held: bool,
-    #[diesel(sql_type = Bool)]
-    ordered: bool,
-}
-
-/// Whether anybody waits at any gate, and whether there may be orders: most databases have none, and are asked once.
-pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<(bool, bool)> {
-    let InTheWay { held, ordered } = statement(ANY_HELD).get_result(conn)?;
-    Ok((held, ordered))
+/// Most databases have no orders, and are asked once.
+pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<InTheWay> {
+    statement(ANY_HELD)
+        .placed::<(Bool, Bool, Bool)>()
+        .get_result(conn)
 }
 
 /// For the test that asks for its plan.
@@ -302,33 +302,6 @@ pub(in crate::store) fn heartbeat(
 
 /// What is to be known of a commit's event row.
 pub(in crate::store) type Noted = Mark;
-
-/// What a commit did: the event row, and the sums, in one statement.
-pub(super) const NOTE: &str = "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
-     SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM unnest(?, ?, ?, ?) \
-     AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
-     DO UPDATE SET count = job_counts.count + excluded.count) \
-     INSERT INTO job_events (id, at, transitions, token) VALUES (pg_current_xact_id()::text::bigint, ?, ?, ?) \
-     RETURNING id AS number, token";
-
-pub(in crate::store) fn note(
-    conn: &mut Conn,
-    at: i64,
-    Entry { event, sums }: Entry<'_>,
-) -> QueryResult<Mark> {
-    let texts = |of: for<'a> fn(&Sum<'a>) -> &'a str| {
-        Many::Texts(sums.iter().map(|sum| of(sum).to_owned()).collect())
-    };
-    statement(NOTE)
-        .many(texts(|sum| sum.queue))
-        .many(texts(|sum| sum.job_type))
-        .many(texts(|sum| sum.status.as_str()))
-        .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
-        .at(at)
-        .raw_json(Some(event))
-        .int(rand::random::<i64>())
-        .get_result(conn)
-}
 
 /// The ends of the event log: the oldest commit that is kept, the newest that there can be, and up to which one they are
 /// gone.

@@ -4,26 +4,65 @@
 
 use std::{fmt::Write, mem};
 
-use diesel::connection::SimpleConnection;
+use diesel::{QueryResult, RunQueryDsl, connection::SimpleConnection};
 
 use super::{
-    dialect::{self, Conn, NOTE},
+    dialect::{Conn, Many},
     fate::{self, Mark},
     miss::{Miss, missed},
-    sql::ledger::{Entry, Ledger, Sum},
+    sql::{
+        ledger::{Entry, Ledger, Sum},
+        statement::statement,
+    },
 };
+
+/// What a commit did: the event row, and the sums, in one statement.
+macro_rules! note {
+    ($sums:expr) => {
+        concat!(
+            "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
+             SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM ",
+            $sums,
+            " AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
+             DO UPDATE SET count = job_counts.count + excluded.count) \
+             INSERT INTO job_events (id, at, transitions, token) VALUES (pg_current_xact_id()::text::bigint, ?, ?, ?) \
+             RETURNING id AS number, token"
+        )
+    };
+}
+
+const NOTE: &str = note!("unnest(?, ?, ?, ?)");
+/// Of one sum and of two, as most commits have: arrays would take half as long again.
+const NOTE_ONE: &str = note!("(VALUES (?, ?, ?, ?))");
+const NOTE_TWO: &str = note!("(VALUES (?, ?, ?, ?), (?, ?, ?, ?))");
+
+/// The statements that note a commit, with the types of what they are given of its sums.
+const NOTES: [(&str, &str, &str); 3] = [
+    ("note_one", NOTE_ONE, "text, text, text, bigint"),
+    (
+        "note_two",
+        NOTE_TWO,
+        "text, text, text, bigint, text, text, text, bigint",
+    ),
+    ("note", NOTE, "text[], text[], text[], bigint[]"),
+];
 
 /// Prepares what notes a commit, for a connection that keeps its session.
 pub(super) fn prepare() -> String {
-    let mut prepare = String::from(
-        "PREPARE note (text[], text[], text[], bigint[], timestamptz, json, bigint) AS ",
-    );
-    for (place, part) in NOTE.split('?').enumerate() {
-        if place > 0 {
-            // Writing to a String cannot fail.
-            let _ = write!(prepare, "${place}");
+    let mut prepare = String::new();
+    // Writing to a String cannot fail.
+    for (name, note, sums) in NOTES {
+        let _ = write!(
+            prepare,
+            "PREPARE {name} ({sums}, timestamptz, json, bigint) AS "
+        );
+        for (place, part) in note.split('?').enumerate() {
+            if place > 0 {
+                let _ = write!(prepare, "${place}");
+            }
+            prepare.push_str(part);
         }
-        prepare.push_str(part);
+        prepare.push(';');
     }
     prepare
 }
@@ -50,11 +89,11 @@ pub(super) fn end<'a>(
         return commit(conn, "COMMIT", mark).map(|()| false);
     };
     let Some(number) = number else {
-        let mark = dialect::note(conn, at, entry).map_err(missed)?;
+        let mark = note(conn, at, entry).map_err(missed)?;
         return commit(conn, "COMMIT", Some(mark)).map(|()| false);
     };
     let mark = Mark::new(number);
-    let mut message = note(&entry, at, mark);
+    let mut message = note_as_text(&entry, at, mark);
     let last = last();
     if let Some(last) = last {
         message.push_str(last);
@@ -73,22 +112,58 @@ fn commit(conn: &mut Conn, message: &str, mark: Option<Mark>) -> Result<(), Miss
         })
 }
 
-/// The same as [`dialect::note`], as text. The moment is exact: whole microseconds of this size are whole as floating point, too.
-fn note(Entry { event, sums }: &Entry<'_>, at: i64, mark: Mark) -> String {
+/// Notes what a transaction did.
+pub(in crate::store) fn note(
+    conn: &mut Conn,
+    at: i64,
+    Entry { event, sums }: Entry<'_>,
+) -> QueryResult<Mark> {
+    let texts = |of: for<'a> fn(&Sum<'a>) -> &'a str| {
+        Many::Texts(sums.iter().map(|sum| of(sum).to_owned()).collect())
+    };
+    statement(NOTE)
+        .many(texts(|sum| sum.queue))
+        .many(texts(|sum| sum.job_type))
+        .many(texts(|sum| sum.status.as_str()))
+        .many(Many::Ids(sums.iter().map(|sum| sum.by).collect()))
+        .at(at)
+        .raw_json(Some(event))
+        .int(rand::random::<i64>())
+        .get_result(conn)
+}
+
+/// The same as [`note`], as text. The moment is exact: whole microseconds of this size are whole as floating point, too.
+fn note_as_text(Entry { event, sums }: &Entry<'_>, at: i64, mark: Mark) -> String {
+    let (name, sums) = match sums.as_slice() {
+        [one] => ("note_one", values(one)),
+        [one, two] => ("note_two", format!("{},{}", values(one), values(two))),
+        many => ("note", arrays(many)),
+    };
+    format!(
+        "EXECUTE {name}({sums},timestamptz 'epoch' + {at} * interval '1 microsecond',{},{});",
+        quoted(event),
+        mark.token()
+    )
+}
+
+fn values(sum: &Sum<'_>) -> String {
+    let [queue, job_type, status] = [sum.queue, sum.job_type, sum.status.as_str()].map(quoted);
+    format!("{queue},{job_type},{status},{}", sum.by)
+}
+
+fn arrays(sums: &[Sum<'_>]) -> String {
     // With its type: an array of nothing has none of its own.
     let column = |kind: &str, value: fn(&Sum<'_>) -> String| {
         let values: Vec<String> = sums.iter().map(value).collect();
         format!("ARRAY[{}]::{kind}[]", values.join(","))
     };
-    format!(
-        "EXECUTE note({},{},{},{},timestamptz 'epoch' + {at} * interval '1 microsecond',{},{});",
+    let columns = [
         column("text", |sum| quoted(sum.queue)),
         column("text", |sum| quoted(sum.job_type)),
         column("text", |sum| quoted(sum.status.as_str())),
         column("bigint", |sum| sum.by.to_string()),
-        quoted(event),
-        mark.token()
-    )
+    ];
+    columns.join(",")
 }
 
 /// As a literal, whatever `standard_conforming_strings` says.
@@ -118,10 +193,13 @@ mod tests {
         sql_query(query).get_result::<Kept>(conn).unwrap().kept
     }
 
-    fn moved(ledger: &mut Ledger, queue: &str) {
+    /// Changes so many sums.
+    fn moved(ledger: &mut Ledger, queue: &str, sums: usize) {
         let to = Some(JobStatus::Pending);
-        ledger.moved(7, (queue, "it's"), None, to);
-        ledger.moved(8, (queue, "it's"), None, to);
+        for job_type in ["it's", "two", "three"].into_iter().take(sums) {
+            ledger.moved(7, (queue, job_type), None, to);
+            ledger.moved(8, (queue, job_type), None, to);
+        }
     }
 
     fn number(conn: &mut Conn) -> i64 {
@@ -173,26 +251,29 @@ mod tests {
         let conn = &mut scratch.conn;
         conn.batch_execute(&prepare()).unwrap();
         let at = 1_764_321_234_567_891;
-        let mut rows = Vec::new();
-        for known in [false, true] {
-            let mut ledger = Ledger::default();
-            moved(&mut ledger, r"a\'b");
-            conn.batch_execute("BEGIN").unwrap();
-            if known {
-                ledger.number = Some(number(conn));
+        for sums in 1..=3 {
+            let mut rows = Vec::new();
+            for known in [false, true] {
+                let mut ledger = Ledger::default();
+                moved(&mut ledger, r"a\'b", sums);
+                conn.batch_execute("BEGIN").unwrap();
+                if known {
+                    ledger.number = Some(number(conn));
+                }
+                let along = end(conn, &mut ledger, at, true, || known.then_some("SELECT 1"));
+                assert!(matches!(along, Ok(it) if it == known));
+                rows.push(kept(
+                    conn,
+                    "SELECT (SELECT concat(at, transitions) FROM job_events) || (SELECT string_agg(concat(queue, job_type, \
+                     status, count), ',') FROM job_counts) AS kept",
+                ));
+                conn.batch_execute("TRUNCATE job_events, job_counts")
+                    .unwrap();
             }
-            let along = end(conn, &mut ledger, at, true, || known.then_some("SELECT 1"));
-            assert!(matches!(along, Ok(it) if it == known));
-            rows.push(kept(
-                conn,
-                "SELECT (SELECT concat(at, transitions) FROM job_events) || (SELECT string_agg(concat(queue, job_type, \
-                 status, count), ',') FROM job_counts) AS kept",
-            ));
-            conn.batch_execute("TRUNCATE job_events, job_counts")
-                .unwrap();
+            assert!(rows[0].contains(":54.567891"), "{}", rows[0]);
+            assert_eq!(rows[0].matches("pending2").count(), sums);
+            assert_eq!(rows[0], rows[1]);
         }
-        assert!(rows[0].contains(":54.567891"), "{}", rows[0]);
-        assert_eq!(rows[0], rows[1]);
     }
 
     /// The mark that is made before the commit finds the row that it leaves.
@@ -203,7 +284,7 @@ mod tests {
         conn.batch_execute(&prepare()).unwrap();
         conn.batch_execute("BEGIN").unwrap();
         let mut ledger = Ledger::default();
-        moved(&mut ledger, "q");
+        moved(&mut ledger, "q", 1);
         ledger.number = Some(1);
         let refused = end(conn, &mut ledger, 0, true, || Some("SELECT 1 / 0"));
         assert!(matches!(refused, Err(Miss::Refused(_))));

@@ -57,27 +57,29 @@ const SHOW: &str = "CREATE FUNCTION show(query text) RETURNS SETOF text LANGUAGE
      $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$; SET plan_cache_mode = force_generic_plan";
 
 /// Statements, the types of their values, and the index that they use.
-const HOT: [(&str, &str, &str); 39] = [
+const HOT: [(&str, &str, &str); 41] = [
     (
         dialect::CLAIM,
-        "timestamptz, timestamptz, text, text, bigint",
+        "timestamptz, bigint, timestamptz, text, text, bigint",
         "job_queue_pending",
     ),
     (
         dialect::CLAIM,
-        "timestamptz, timestamptz, text, text, bigint",
+        "timestamptz, bigint, timestamptz, text, text, bigint",
         "job_queue_pkey",
     ),
     (
         dialect::CLAIM_UNHINDERED,
-        "timestamptz, timestamptz, text, text, bigint",
+        "timestamptz, bigint, timestamptz, text, text, bigint",
         "job_queue_pending",
     ),
     (
         dialect::CLAIM_UNHINDERED,
-        "timestamptz, timestamptz, text, text, bigint",
+        "timestamptz, bigint, timestamptz, text, text, bigint",
         "job_queue_held",
     ),
+    (dialect::START_LATER, "bigint[]", "job_queue_pkey"),
+    (dialect::START_LATER, "bigint[]", "job_attempts_pkey"),
     (
         dialect::HEARTBEAT,
         "timestamptz, bigint[], bigint[]",

@@ -37,11 +37,11 @@ pub(in crate::store) struct Claimed {
     rank: i64,
     max_retries: i32,
     retry_count: i32,
-    attempt: i32,
+    pub(in crate::store) attempt: i32,
     timeout_ms: i64,
     schema_fingerprint: String,
     scheduled_at: i64,
-    started_at: i64,
+    pub(in crate::store) started_at: i64,
     lease_token: i64,
     checkpoint: Option<String>,
     expires_at: Option<i64>,
@@ -181,17 +181,18 @@ fn run(tx: &mut Tx<'_>, order: &Order) -> Result<Taken, StoreError> {
 /// What one step of a claim is to take, and for whom. Moments in microseconds.
 pub(in crate::store) struct Terms<'a> {
     pub(in crate::store) now: i64,
+    /// At random; with a job's number added, the token of its lease: each is another.
+    pub(in crate::store) token_base: i64,
     pub(in crate::store) until: i64,
     pub(in crate::store) worker: &'a str,
     pub(in crate::store) queue: &'a str,
     pub(in crate::store) limit: i64,
 }
 
-/// A claim that takes nothing if anything may be in its way, and answers `None` then.
-pub(in crate::store) type Unhindered =
-    fn(&mut Tx<'_>, &Terms<'_>) -> QueryResult<Option<Vec<Claimed>>>;
+/// A claim that takes nothing if anything may be in its way.
+pub(in crate::store) type Unhindered = fn(&mut Tx<'_>, &Terms<'_>) -> QueryResult<Vec<Claimed>>;
 
-/// Where a question costs as much as a claim, none is asked at first. False when it must be: nothing is taken then.
+/// Where a question costs as much as a claim, none is asked at first. False when something is in the way: nothing is taken then.
 fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
     let Some(claim) = dialect::UNHINDERED else {
         return Ok(false);
@@ -205,15 +206,14 @@ fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool,
         if left < 1 {
             break;
         }
-        let Some(rows) = claim(tx, &order.terms(tx.now, queue, left))? else {
-            return Ok(!taken.claims.jobs.is_empty() || taken.claims.more);
-        };
+        let rows = claim(tx, &order.terms(tx.now, queue, left))?;
         let refused = judge(tx, order, queue, rows, None, taken)?;
         put_aside(tx, &refused)?;
         // There may be others behind them.
         taken.claims.more |= !refused.is_empty();
     }
-    Ok(true)
+    let none = taken.claims.jobs.is_empty() && !taken.claims.more;
+    Ok(!none || held::was_nothing_in_the_way(tx)?)
 }
 
 /// Lets through what may start, and what this worker can read.
@@ -346,6 +346,8 @@ impl Order {
         let now = micros(now);
         Terms {
             now,
+            // Half of all numbers: none leaves them with a job's added.
+            token_base: rand::random::<i64>() >> 1,
             until: now.saturating_add(span(self.lease)),
             worker: &self.worker,
             queue,

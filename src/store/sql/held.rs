@@ -1,7 +1,7 @@
 //! Owns due jobs that wait at a closed gate: the names of gates, who waits at them, and letting jobs through.
 //! Must not know: when a gate is open (gates.rs).
 
-use diesel::{OptionalExtension, QueryableByName, RunQueryDsl, sql_types::Text};
+use diesel::{OptionalExtension, Queryable, QueryableByName, RunQueryDsl, sql_types::Text};
 
 use super::{dialect, statement::statement, tx::Tx};
 use crate::store::StoreError;
@@ -40,15 +40,38 @@ pub(in crate::store) fn schema_gate(job_type: &str, fingerprint: &str) -> String
     format!("schema:{job_type}:{fingerprint}")
 }
 
+/// What may be in the way of a claim, in the order of the columns.
+#[derive(Queryable)]
+pub(in crate::store) struct InTheWay {
+    /// Anybody waits at any gate.
+    pub(in crate::store) held: bool,
+    /// There may be orders.
+    pub(in crate::store) ordered: bool,
+    /// The transaction has written nothing, as far as the engine can tell.
+    pub(in crate::store) idle: bool,
+}
+
 /// Whether anybody waits at any gate. A claim's first question: where it tells that there are no orders, these are not asked
 /// for.
 pub(in crate::store) fn any_held(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let (held, ordered) = dialect::in_the_way(tx.conn)?;
-    if !ordered {
+    Ok(look(tx)?.held)
+}
+
+/// Whether nothing was in the way of a claim that got nothing.
+pub(in crate::store) fn was_nothing_in_the_way(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    let idle = look(tx)?.idle;
+    // What comes now asks no more whether anything is written.
+    tx.ledger.idle = idle && !tx.controls.hindered;
+    Ok(!tx.controls.hindered)
+}
+
+fn look(tx: &mut Tx<'_>) -> Result<InTheWay, StoreError> {
+    let way = dialect::in_the_way(tx.conn)?;
+    if !way.ordered {
         tx.controls.are_none();
     }
-    tx.controls.hindered = held || ordered;
-    Ok(held)
+    tx.controls.hindered = way.held || way.ordered;
+    Ok(way)
 }
 
 /// Whether anybody waits at this one.

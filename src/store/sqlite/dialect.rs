@@ -18,6 +18,7 @@ pub(in crate::store) use super::rows::{
 use super::sql::{
     claim::{Claimed, Columns as Claims, Terms, Unhindered},
     filter::Condition,
+    held::InTheWay,
     ledger::Entry,
     statement::{Statement, statement},
     tx::Tx,
@@ -156,19 +157,17 @@ pub(in crate::store) const CLAIM: &str = concat!(
 pub(in crate::store) const UNHINDERED: Option<Unhindered> = None;
 
 /// Runs a claim: nobody else writes between its statements. One UPDATE that chooses and answers rows would build three
-/// tables, which takes more than the jobs where they are few. Tokens are a random number and the job's: each is another.
+/// tables, which takes more than the jobs where they are few.
 pub(in crate::store) fn claim(tx: &mut Tx<'_>, terms: &Terms<'_>) -> QueryResult<Vec<Claimed>> {
-    // Half of all numbers: none leaves them with a job's added.
-    let base = rand::random::<i64>() >> 1;
     let jobs: Vec<Claimed> = statement(CLAIM)
         .at(terms.now)
-        .int(base)
+        .int(terms.token_base)
         .text(terms.queue)
         .int(terms.limit)
         .placed::<Claims>()
         .load(tx.conn)?;
     let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
-    each(tx.conn, &GiveLeases { terms, base }, &ids)?;
+    each(tx.conn, &GiveLeases { terms }, &ids)?;
     Ok(jobs)
 }
 
@@ -177,10 +176,14 @@ pub(in crate::store) const ANY_HELD: &str =
     "SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
 
 /// Whether anybody waits at any gate, and whether there may be orders.
-pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<(bool, bool)> {
+pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<InTheWay> {
     let any = statement(ANY_HELD).placed::<BigInt>();
     let one: Option<i64> = any.get_result(conn).optional()?;
-    Ok((one.is_some(), true))
+    Ok(InTheWay {
+        held: one.is_some(),
+        ordered: true,
+        idle: false,
+    })
 }
 
 /// For the test that asks for its plan.

@@ -159,15 +159,13 @@ fn statements_for_several_rows_look_each_up() {
     migrate::up(&mut conn).unwrap();
     let terms = Terms {
         now: 0,
+        token_base: 0,
         until: 0,
         worker: "w",
         queue: "q",
         limit: 9,
     };
-    let leases = GiveLeases {
-        terms: &terms,
-        base: 1,
-    };
+    let leases = GiveLeases { terms: &terms };
     let run = || Completed {
         id: 1,
         run: Run {

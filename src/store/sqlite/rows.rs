@@ -114,8 +114,6 @@ pub(in crate::store) fn insert_users(
 /// Gives leases on jobs, by their numbers, that a claim found.
 pub(super) struct GiveLeases<'a> {
     pub(super) terms: &'a Terms<'a>,
-    /// A token less the job's number.
-    pub(super) base: i64,
 }
 
 impl Each for GiveLeases<'_> {
@@ -126,7 +124,7 @@ impl Each for GiveLeases<'_> {
         let terms = self.terms;
         bind!(out;
             "UPDATE OR FAIL job_queue SET status = 'processing', attempt = attempt + 1, started_at = ", BigInt: &terms.now,
-            ", lease_token = id + ", BigInt: &self.base,
+            ", lease_token = id + ", BigInt: &terms.token_base,
             ", lease_until = ", BigInt: &terms.until,
             ", worker = ", Text: terms.worker;
             " WHERE id IN ("
