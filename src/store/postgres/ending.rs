@@ -16,17 +16,28 @@ use super::{
     },
 };
 
+/// Adds to the sums of each state. Every session to a stripe of its own: sums are what all of them add up to.
+macro_rules! count {
+    ($sums:expr) => {
+        concat!(
+            "INSERT INTO job_counts (queue, job_type, status, count, stripe) \
+             SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM ",
+            $sums,
+            " AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
+             DO UPDATE SET count = job_counts.count + excluded.count"
+        )
+    };
+}
+pub(super) use count;
+
 /// What a commit did: the event row, and the sums, in one statement.
 macro_rules! note {
     ($sums:expr) => {
         concat!(
-            "WITH counted AS (INSERT INTO job_counts (queue, job_type, status, count, stripe) \
-             SELECT queue, job_type, status, by, pg_backend_pid() % 16 FROM ",
-            $sums,
-            " AS sums (queue, job_type, status, by) ON CONFLICT (queue, job_type, status, stripe) \
-             DO UPDATE SET count = job_counts.count + excluded.count) \
-             INSERT INTO job_events (id, at, transitions, token) VALUES (pg_current_xact_id()::text::bigint, ?, ?, ?) \
-             RETURNING id AS number, token"
+            "WITH counted AS (",
+            count!($sums),
+            ") INSERT INTO job_events (id, at, transitions, token) \
+             VALUES (pg_current_xact_id()::text::bigint, ?, ?, ?) RETURNING id AS number, token"
         )
     };
 }
@@ -106,10 +117,7 @@ pub(super) fn end<'a>(
 /// An error before the COMMIT keeps it from being run: the server stops there.
 fn commit(conn: &mut Conn, message: &str, mark: Option<Mark>) -> Result<(), Miss> {
     conn.batch_execute(message)
-        .map_err(|error| match missed(error) {
-            Miss::Lost(error) => Miss::Unknown(error, mark),
-            refused => refused,
-        })
+        .map_err(|error| missed(error).at_commit(mark))
 }
 
 /// Notes what a transaction did.

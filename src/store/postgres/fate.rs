@@ -8,12 +8,12 @@ use std::{
 };
 
 use diesel::{
-    OptionalExtension, QueryResult, QueryableByName, RunQueryDsl,
-    sql_types::{BigInt, Bool, Nullable, Text},
+    OptionalExtension, QueryResult, Queryable, QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
 
 use super::{Conn, sql::statement::statement};
-use crate::store::StoreError;
+use crate::store::{StoreError, types::Moment};
 
 /// Between two looks at a transaction that has not ended.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +39,32 @@ impl Mark {
 
     pub(super) fn token(self) -> i64 {
         self.token
+    }
+}
+
+/// A connection, as the server knows it. What it is told in one message has no number that is known before its commit: it is
+/// known by its token, and by this.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub(super) struct Session {
+    backend: i32,
+    /// Backends are numbered anew.
+    started_at: i64,
+    /// All of its transactions from now on have numbers above this one.
+    last: i64,
+}
+
+impl Session {
+    pub(super) fn of(conn: &mut Conn) -> QueryResult<Self> {
+        let this = "SELECT pid, backend_start, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 \
+                    FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        statement(this)
+            .placed::<(Integer, Moment, BigInt)>()
+            .get_result(conn)
+    }
+
+    /// A transaction with this number was committed.
+    pub(super) fn committed(&mut self, number: i64) {
+        self.last = number;
     }
 }
 
@@ -72,19 +98,47 @@ pub(super) fn quiet(conn: &mut Conn) -> QueryResult<Option<Mark>> {
 pub(super) fn was_committed(
     mark: Mark,
     deadline: Instant,
-    conn: &mut Option<Conn>,
     connect: impl Fn() -> Result<Conn, StoreError>,
 ) -> Option<bool> {
+    until_told(deadline, connect, |conn| ask(conn, mark))
+}
+
+/// What became of a job that was stored and committed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtOnce {
+    /// It is stored, with this number.
+    Stored(i64),
+    /// It never will be.
+    Not,
+}
+
+/// What became of the one job that a session was told last, in a transaction that leaves this token. `None`: nobody can tell
+/// before the deadline.
+pub(super) fn last_job(
+    session: Session,
+    token: i64,
+    deadline: Instant,
+    connect: impl Fn() -> Result<Conn, StoreError>,
+) -> Option<AtOnce> {
+    until_told(deadline, connect, |conn| ask_session(conn, session, token))
+}
+
+fn until_told<T>(
+    deadline: Instant,
+    connect: impl Fn() -> Result<Conn, StoreError>,
+    ask: impl Fn(&mut Conn) -> Result<Option<T>, StoreError>,
+) -> Option<T> {
+    let mut conn = None;
     while Instant::now() < deadline {
         let told = match conn.take().map_or_else(&connect, Ok) {
-            Ok(fresh) => ask(conn.insert(fresh), mark),
+            Ok(fresh) => ask(conn.insert(fresh)),
             Err(error) => Err(error),
         };
         match told {
-            Ok(Some(committed)) => return Some(committed),
+            Ok(Some(told)) => return Some(told),
             // The server has not noticed yet that we are gone.
             Ok(None) => {}
-            Err(_) => *conn = None,
+            Err(_) => conn = None,
         }
         thread::sleep(PAUSE);
     }
@@ -115,6 +169,34 @@ fn ask(conn: &mut Conn, mark: Mark) -> Result<Option<bool>, StoreError> {
     .int(mark.token)
     .get_result(conn)?;
     Ok(Some(found.ours))
+}
+
+/// `None`: the session is not over, and may still do what it was told. It is ended: a server may not notice for hours that
+/// nobody is there. But one that waits for a standby is on its way to an answer.
+fn ask_session(
+    conn: &mut Conn,
+    session: Session,
+    token: i64,
+) -> Result<Option<AtOnce>, StoreError> {
+    let end = "SELECT CASE WHEN wait_event = 'SyncRep' THEN FALSE ELSE pg_terminate_backend(pid) END \
+               FROM pg_stat_activity WHERE pid = ? AND backend_start = ?";
+    let there: Vec<bool> = statement(end)
+        .int(i64::from(session.backend))
+        .at(session.started_at)
+        .placed::<Bool>()
+        .load(conn)?;
+    if !there.is_empty() {
+        return Ok(None);
+    }
+    // A statement of its own: it sees what was committed before the session was over.
+    let job = "SELECT (transitions -> 0 ->> 0)::bigint FROM job_events WHERE id > ? AND token = ?";
+    let job: Option<i64> = statement(job)
+        .int(session.last)
+        .int(token)
+        .placed::<BigInt>()
+        .get_result(conn)
+        .optional()?;
+    Ok(Some(job.map_or(AtOnce::Not, AtOnce::Stored)))
 }
 
 #[cfg(test)]
@@ -168,5 +250,36 @@ mod tests {
             ..theirs
         };
         assert_eq!(ask(conn, not_given_yet).unwrap(), Some(false));
+    }
+
+    #[test]
+    fn a_session_is_asked_about_when_it_is_over() {
+        let mut scratch = Scratch::new();
+        for commits in [true, false] {
+            let mut other = scratch.another();
+            let session = Session::of(&mut other).unwrap();
+            let event = "BEGIN; INSERT INTO job_events (id, at, transitions, token) \
+                 VALUES (pg_current_xact_id()::text::bigint, now(), '[[7,0,-1,1],[\"q\",\"t\"]]', 5)";
+            other.batch_execute(event).unwrap();
+            if commits {
+                other.batch_execute("COMMIT").unwrap();
+            }
+            let conn = &mut scratch.conn;
+            let ask = |conn: &mut Conn, token| ask_session(conn, session, token).unwrap();
+            assert_eq!(ask(conn, 5), None, "the session is there");
+            let job = loop {
+                if let Some(job) = ask(conn, 5) {
+                    break job;
+                }
+            };
+            let stored = if commits {
+                AtOnce::Stored(7)
+            } else {
+                AtOnce::Not
+            };
+            assert_eq!(job, stored);
+            assert_eq!(ask(conn, 6), Some(AtOnce::Not), "somebody else's token");
+            assert!(other.batch_execute("COMMIT").is_err(), "it was ended");
+        }
     }
 }

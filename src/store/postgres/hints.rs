@@ -55,10 +55,10 @@ impl Hints {
         &self.tell
     }
 
-    /// The command for a transaction to take along, unless others were told just now.
-    pub(super) fn to_go_along(&self) -> Option<&str> {
+    /// Whether others were not told just now, so that a transaction had better take a hint along: the command, and from whom.
+    pub(super) fn to_go_along(&self) -> Option<(&str, &str)> {
         let next = *self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        (Instant::now() >= next).then(|| self.tell())
+        (Instant::now() >= next).then(|| (self.tell(), self.sender.as_str()))
     }
 
     /// Whether a hint is one of this process's own: it knows already what it tells others.

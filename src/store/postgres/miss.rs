@@ -2,7 +2,10 @@
 //! Must not know: what was tried.
 
 use super::fate::Mark;
-use crate::store::{StoreError, error::LOST};
+use crate::store::{
+    StoreError,
+    error::{CONFLICT, LOST},
+};
 
 /// How a try ended that did not commit.
 pub(super) enum Miss {
@@ -18,12 +21,30 @@ pub(super) enum Miss {
     Lost(StoreError),
     /// The connection was lost while the commit was asked for. What the transaction is known by, if it wrote anything.
     Unknown(StoreError, Option<Mark>),
+    /// The same, and nobody could tell what became of it.
+    Untold(StoreError),
 }
 
 impl Miss {
+    /// The same, where the commit was asked for.
+    pub(super) fn at_commit(self, mark: Option<Mark>) -> Self {
+        match self {
+            Self::Lost(error) => Self::Unknown(error, mark),
+            refused => refused,
+        }
+    }
+
+    /// The same of units that were run together: where one of them is the reason, only that one is to hear of it.
+    pub(super) fn together(self) -> Self {
+        match self {
+            Self::Refused(error) if !is(&error, CONFLICT) => Self::Unit,
+            miss => miss,
+        }
+    }
+
     /// Whether the transaction is still to be taken back.
     pub(super) fn is_open(&self) -> bool {
-        !matches!(self, Self::Lost(_) | Self::Unknown(..))
+        !matches!(self, Self::Lost(_) | Self::Unknown(..) | Self::Untold(_))
     }
 }
 

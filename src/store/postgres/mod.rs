@@ -1,6 +1,7 @@
 //! Owns the PostgreSQL engine: writing connections with group commit, a pool of reading ones, hints between processes.
 //! Must not know: HTTP, the contract, or what a job does.
 
+mod at_once;
 mod background;
 mod check;
 mod classify;
@@ -33,6 +34,7 @@ mod url;
 mod within;
 mod wrapper;
 mod writer;
+mod writing;
 
 use std::{
     path::PathBuf,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use diesel::connection::SimpleConnection;
 
 use super::{
-    miss::{Miss, is, missed, refused},
+    miss::{Miss, missed, refused},
     settings::Settings,
     sql::{
         fresh::store_together,
@@ -66,12 +66,8 @@ pub(super) fn work(
         visits, deadline, ..
     }: Way,
 ) -> Result<(), Miss> {
-    let together = !tx.careful
-        && store_together(tx, batch).map_err(|error| match refused(error) {
-            // One of them is the reason, and only that one is to hear of it.
-            Miss::Refused(error) if !is(&error, CONFLICT) => Miss::Unit,
-            miss => miss,
-        })?;
+    let together =
+        !tx.careful && store_together(tx, batch).map_err(|error| refused(error).together())?;
     for unit in batch {
         if !(together && unit.fresh().is_some()) {
             run(tx, unit.as_mut(), deadline)?;

@@ -13,8 +13,9 @@ use rand::Rng;
 use slog::{Logger, error, warn};
 
 use super::{
+    at_once,
     clock::ServerClock,
-    ending::{end, prepare},
+    ending::end,
     fate,
     hints::Hints,
     miss::{Miss, is, missed, no_connection},
@@ -28,7 +29,8 @@ use super::{
         waiting::Waiting,
     },
     transaction::{BEGIN, Way, begin, work},
-    wrapper::{Conn, reopen, send_ahead},
+    wrapper::{reopen, send_ahead},
+    writing::Writing,
 };
 use crate::store::{
     StoreError,
@@ -113,7 +115,7 @@ struct Brought {
 /// One writing thread.
 struct Committer {
     common: Common,
-    conn: Option<Conn>,
+    conn: Option<Writing>,
     ledger: Ledger,
     controls: Controls,
     standing: Standing,
@@ -243,12 +245,16 @@ impl Committer {
                     }
                     pause(&mut losses);
                 }
+                Miss::Untold(error) => {
+                    self.conn = None;
+                    return Err(error);
+                }
                 Miss::Unknown(error, mark) => {
                     self.conn = None;
-                    let connect = || connect(&self.common.settings);
+                    let connect = || reopen(&self.common.settings);
                     let committed = match mark {
                         None => Some(false),
-                        Some(mark) => fate::was_committed(mark, deadline, &mut self.conn, connect),
+                        Some(mark) => fate::was_committed(mark, deadline, connect),
                     };
                     if committed.ok_or(error)? {
                         return Ok(());
@@ -259,12 +265,27 @@ impl Committer {
         }
     }
 
-    fn connected(&mut self) -> Result<&mut Conn, StoreError> {
-        let conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => connect(&self.common.settings)?,
-        };
-        Ok(self.conn.insert(conn))
+    /// A plain job that is alone needs no transaction of several messages. False: nothing is stored, and it does.
+    fn store_at_once(
+        &mut self,
+        batch: &mut [Box<dyn Unit>],
+        way: Way,
+        brought: &mut Brought,
+    ) -> Result<bool, Miss> {
+        let shared = way.turn == Turn::Shared && !way.careful;
+        // Where somebody stands here who takes it in the same commit, that is shorter.
+        if !shared || !self.standing.is_guest() || self.standing.is_to_lend() {
+            return Ok(false);
+        }
+        let stored = at_once::store(&mut self.conn, &self.common, batch, way.deadline)?;
+        if let Some(told) = stored {
+            *brought = Brought {
+                wake: true,
+                told,
+                moved: true,
+            };
+        }
+        Ok(stored.is_some())
     }
 
     fn attempt(
@@ -273,14 +294,16 @@ impl Committer {
         way: Way,
         brought: &mut Brought,
     ) -> Result<(), Miss> {
+        if self.store_at_once(batch, way, brought)? {
+            return Ok(());
+        }
         let start = begin(&self.common.settings, way);
-        let conn = self.connected().map_err(Miss::Lost)?;
+        let Writing { conn, .. } = Writing::in_place(&mut self.conn, &self.common.settings)?;
         if start == BEGIN {
             send_ahead(conn, BEGIN).map_err(missed)?;
         } else {
             conn.batch_execute(&start).map_err(missed)?;
         }
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         self.controls.refresh(conn).map_err(missed)?;
         let (began, now) = (Instant::now(), self.common.clock.now());
         let mut turn = way.turn;
@@ -296,11 +319,13 @@ impl Committer {
         };
         work(&mut tx, batch, &mut self.standing, way)?;
         brought.moved = !self.ledger.is_empty();
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
         let prepared = self.common.settings.statement_cache;
         // Alone, nobody waits behind it for the one lock of all notifications.
         let idle = brought.wake && batch.len() == 1;
-        let hint = || idle.then(|| self.common.hints.to_go_along()).flatten();
+        let hint = || {
+            let along = idle.then(|| self.common.hints.to_go_along()).flatten();
+            along.map(|(command, _)| command)
+        };
         brought.told = end(conn, &mut self.ledger, micros(now), prepared, hint)?;
         self.standing.open(way.turn == Turn::Shared);
         Ok(())
@@ -315,26 +340,16 @@ impl Committer {
             _ => miss,
         };
         // A commit that may have come to pass may have given something.
-        if !matches!(miss, Miss::Unknown(..)) {
+        if !matches!(miss, Miss::Unknown(..) | Miss::Untold(_)) {
             self.standing.give_back();
         }
         miss
     }
 
     fn roll_back(&mut self) -> Result<(), Miss> {
-        let conn = self.conn.as_mut().ok_or_else(no_connection)?;
+        let Writing { conn, .. } = self.conn.as_mut().ok_or_else(no_connection)?;
         conn.batch_execute("ROLLBACK").map_err(missed)
     }
-}
-
-/// A connection for writing, that has what ends a transaction.
-fn connect(settings: &Settings) -> Result<Conn, StoreError> {
-    let mut conn = reopen(settings)?;
-    if settings.statement_cache {
-        let writing = settings.writing_sql();
-        conn.batch_execute(&format!("{writing} {}", prepare()))?;
-    }
-    Ok(conn)
 }
 
 /// Waits before a lost connection is made anew: not at all the first time, then longer, and not everybody at once.

@@ -49,7 +49,7 @@ pub(in crate::store) fn insert(
     job: &NewJob,
     ageing: Duration,
 ) -> Result<Enqueued, StoreError> {
-    let scheduled_at = start(tx, job);
+    let scheduled_at = start(job, tx.now);
     if job
         .expires_at
         .is_some_and(|end| micros(end) <= micros(tx.now).max(scheduled_at))
@@ -110,13 +110,13 @@ pub(in crate::store) fn insert_always(
     job: &NewJob,
     ageing: Duration,
 ) -> Result<Job, StoreError> {
-    let scheduled_at = start(tx, job);
+    let scheduled_at = start(job, tx.now);
     write(tx, job, scheduled_at, 0, ageing)
 }
 
 /// When the job may run first, in microseconds.
-pub(in crate::store) fn start(tx: &Tx<'_>, job: &NewJob) -> i64 {
-    let now = micros(tx.now);
+pub(in crate::store) fn start(job: &NewJob, now: DateTime<Utc>) -> i64 {
+    let now = micros(now);
     let delayed = job.delay.map(|delay| now.saturating_add(span(delay)));
     job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
 }

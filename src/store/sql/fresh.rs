@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use slog::Logger;
 use tokio::sync::oneshot;
 
@@ -11,7 +12,7 @@ use super::{
     dialect,
     enqueue::{insert, is_plain},
     sign_ups,
-    together::insert_many,
+    together::{NewRow, enqueued, insert_many, row},
     tx::Tx,
     unit::{Failure, Unit, contained, told},
 };
@@ -123,6 +124,26 @@ impl Unit for Store {
             Kind::User(fresh) => fresh.answer(failure),
         }
     }
+}
+
+/// Stores a plain job that is alone in its batch, by what answers its number, or `None` where it is not stored. False: it is
+/// not, or the batch is another one.
+#[allow(dead_code, reason = "SQLite has nothing to gain")]
+pub(in crate::store) fn store_alone<E>(
+    batch: &mut [Box<dyn Unit>],
+    now: DateTime<Utc>,
+    insert: impl FnOnce(&NewRow<'_>) -> Result<Option<i64>, E>,
+) -> Result<bool, E> {
+    let [unit] = batch else { return Ok(false) };
+    let Some((Kind::Job(fresh), ageing)) = unit.fresh() else {
+        return Ok(false);
+    };
+    let row = row(&fresh.new, now, ageing);
+    let Some(id) = insert(&row)? else {
+        return Ok(false);
+    };
+    fresh.outcome = Some(Ok(enqueued(&row, id, now)));
+    Ok(true)
 }
 
 /// Stores what is new in a batch. False, and nothing is stored: each is to be run for itself. After an error, all is to be

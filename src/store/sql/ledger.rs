@@ -153,6 +153,16 @@ impl Ledger {
         Some(Entry { event, sums })
     }
 
+    /// The same for one new job: what goes before its number, and what behind it.
+    #[allow(dead_code, reason = "SQLite knows the number before it notes the job")]
+    pub(in crate::store) fn event_of_new(
+        (queue, job_type): (&str, &str),
+        status: JobStatus,
+    ) -> (&'static str, String) {
+        let pair = serde_json::to_string(&(queue, job_type)).unwrap_or_default();
+        ("[[", format!(",0,-1,{}],{pair}]", status as i32))
+    }
+
     /// `[[job, kind, from, to], …, [queue, job_type], …]`: states by their place in [`JobStatus::ALL`] (-1 is none), kinds
     /// by their place among the pairs at the end. Short, because it is written with every commit. Read by events.rs.
     fn event(&self) -> String {

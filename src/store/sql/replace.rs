@@ -54,7 +54,7 @@ fn replace(
     new: &NewJob,
     ageing: Duration,
 ) -> Result<Enqueued, StoreError> {
-    let scheduled_at = start(tx, new);
+    let scheduled_at = start(new, tx.now);
     let due = scheduled_at <= micros(tx.now) && old.blocked_by == 0;
     let status = match old.status {
         _ if due => JobStatus::Pending,

@@ -55,6 +55,12 @@ struct Shelved {
     open: bool,
 }
 
+impl Shelved {
+    fn is_to_lend(&self) -> bool {
+        self.open && !self.lent && !self.units.is_empty()
+    }
+}
+
 impl Shelf {
     fn shelved(&self) -> MutexGuard<'_, Shelved> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -138,13 +144,19 @@ impl Standing {
     #[allow(dead_code, reason = "SQLite has one writer")]
     pub(in crate::store) fn borrowed(&mut self) -> &mut [Box<dyn Unit>] {
         let mut shelved = self.shelf.shelved();
-        if shelved.open && !shelved.lent && !shelved.units.is_empty() {
+        if shelved.is_to_lend() {
             shelved.lent = true;
             self.asked = true;
             self.units.append(&mut shelved.units);
             self.units.retain(|unit| unit.is_wanted());
         }
         &mut self.units
+    }
+
+    /// Whether a guest could borrow anything just now.
+    #[allow(dead_code, reason = "SQLite has one writer")]
+    pub(in crate::store) fn is_to_lend(&self) -> bool {
+        self.shelf.shelved().is_to_lend()
     }
 
     pub(in crate::store) fn is_guest(&self) -> bool {

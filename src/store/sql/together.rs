@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{
     dialect,
     enqueue::{rank, start, stored},
@@ -24,25 +26,7 @@ pub(in crate::store) fn insert_many(
     if jobs.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let now = micros(tx.now);
-    let rows: Vec<NewRow<'_>> = jobs
-        .iter()
-        .map(|job| {
-            let scheduled_at = start(tx, job);
-            NewRow {
-                job,
-                status: if scheduled_at > now {
-                    JobStatus::Scheduled
-                } else {
-                    JobStatus::Pending
-                },
-                rank: rank(scheduled_at, job.priority, ageing),
-                timeout_ms: i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX),
-                scheduled_at,
-                created_at: now,
-            }
-        })
-        .collect();
+    let rows: Vec<_> = jobs.iter().map(|job| row(job, tx.now, ageing)).collect();
     let Some(ids) = dialect::insert_jobs(tx, &rows)? else {
         return Ok(None);
     };
@@ -53,19 +37,41 @@ pub(in crate::store) fn insert_many(
     let stored = rows.iter().zip(ids).map(|(row, id)| {
         let kind = (row.job.queue.as_ref(), row.job.job_type.as_ref());
         tx.ledger.moved(id, kind, None, Some(row.status));
-        Enqueued {
-            outcome: EnqueueOutcome::Created,
-            job: Job {
-                status: row.status,
-                scheduled_at: moment(row.scheduled_at),
-                ..stored(row.job.clone(), id, tx.now)
-            },
-        }
+        enqueued(row, id, tx.now)
     });
     Ok(Some(stored.collect()))
 }
 
-/// A job that is stored with others. Moments in microseconds.
+/// As it is to be stored.
+pub(super) fn row(job: &NewJob, now: DateTime<Utc>, ageing: Duration) -> NewRow<'_> {
+    let (scheduled_at, now) = (start(job, now), micros(now));
+    NewRow {
+        job,
+        status: if scheduled_at > now {
+            JobStatus::Scheduled
+        } else {
+            JobStatus::Pending
+        },
+        rank: rank(scheduled_at, job.priority, ageing),
+        timeout_ms: i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX),
+        scheduled_at,
+        created_at: now,
+    }
+}
+
+/// As it was stored.
+pub(super) fn enqueued(row: &NewRow<'_>, id: i64, now: DateTime<Utc>) -> Enqueued {
+    Enqueued {
+        outcome: EnqueueOutcome::Created,
+        job: Job {
+            status: row.status,
+            scheduled_at: moment(row.scheduled_at),
+            ..stored(row.job.clone(), id, now)
+        },
+    }
+}
+
+/// A plain job. Moments in microseconds.
 #[derive(Debug)]
 pub(in crate::store) struct NewRow<'a> {
     pub(in crate::store) job: &'a NewJob,

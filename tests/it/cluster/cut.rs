@@ -19,8 +19,14 @@ use crate::support::{
 
 /// Jobs that the worker does once it is back.
 const FURTHER: usize = 20;
-/// What a settlement says first on a connection, before it is a prepared statement.
-const SETTLEMENT: &str = "INSERT INTO job_attempts";
+/// At the commit of a settlement, by what it says first on a connection, before it is a prepared statement.
+fn trap(heard: bool) -> Trap {
+    Trap {
+        after: "INSERT INTO job_attempts",
+        at: "COMMIT",
+        heard,
+    }
+}
 
 /// One worker behind a network that can be cut, in the middle of a job.
 struct Stage {
@@ -148,7 +154,7 @@ async fn what_a_worker_did_while_it_was_cut_off_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_settlement_whose_commit_is_cut_off_is_taken_back() {
     let stage = Stage::new().await;
-    stage.proxy.set(Trap::BeforeCommit(SETTLEMENT));
+    stage.proxy.set(trap(false));
     stage.release.send(()).unwrap();
     stage.proxy.sprung().await;
     let near = stage.near().await;
@@ -173,7 +179,7 @@ async fn a_settlement_whose_commit_is_cut_off_is_taken_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_settlement_whose_commit_was_not_answered_is_not_sent_twice() {
     let stage = Stage::new().await;
-    stage.proxy.set(Trap::AfterCommit(SETTLEMENT));
+    stage.proxy.set(trap(true));
     stage.release.send(()).unwrap();
     stage.proxy.sprung().await;
     until("the outcome is stored", async || {

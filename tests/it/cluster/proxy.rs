@@ -2,7 +2,7 @@
 //! was under way arrives when it is whole again.
 //! Must not know: who talks, or about what, but for the words that it is told to look for.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,21 +14,13 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// When the network is cut by itself: at the first COMMIT behind these words on one connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trap {
-    /// The server does not hear it.
-    BeforeCommit(&'static str),
-    /// The server hears it, and its answer does not come back.
-    AfterCommit(&'static str),
-}
-
-impl Trap {
-    fn words(self) -> &'static str {
-        match self {
-            Self::BeforeCommit(words) | Self::AfterCommit(words) => words,
-        }
-    }
+/// When the network is cut by itself: on one connection, at the first message with some words behind others.
+#[derive(Clone, Copy)]
+pub(crate) struct Trap {
+    pub(crate) after: &'static str,
+    pub(crate) at: &'static str,
+    /// Whether the server hears the message. Its answer does not come back then.
+    pub(crate) heard: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -37,6 +29,8 @@ struct State {
     trap: Option<Trap>,
     /// Connections of an older age are closed.
     age: u32,
+    /// The server does not hear that they are.
+    forgotten: bool,
 }
 
 pub(crate) struct Proxy {
@@ -97,6 +91,15 @@ impl Proxy {
             state.age += 1;
         });
     }
+
+    /// The same, but the server does not hear of it.
+    pub(crate) fn forget(&self) {
+        self.state.send_modify(|state| {
+            state.cut = false;
+            state.age += 1;
+            state.forgotten = true;
+        });
+    }
 }
 
 impl Drop for Proxy {
@@ -119,6 +122,9 @@ async fn wire(client: TcpStream, server: String, state: Arc<watch::Sender<State>
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
+    let server = server.into_std().unwrap();
+    let held = server.try_clone().unwrap();
+    let server = TcpStream::from_std(server).unwrap();
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
@@ -128,6 +134,11 @@ async fn wire(client: TcpStream, server: String, state: Arc<watch::Sender<State>
         _ = async { tokio::join!(there, back) } => {}
         _ = changes.wait_for(|state| state.age != age) => {}
     }
+    if changes.borrow().forgotten {
+        // Until the proxy is gone.
+        pending::<()>().await;
+    }
+    drop(held);
 }
 
 /// Carries on what one side says. Its end is carried on, too, but not through a cut.
@@ -144,14 +155,14 @@ async fn pump(
         let read = from.read(&mut bytes).await.unwrap_or(0);
         let said = &bytes[..read];
         let trap = changes.borrow().trap.filter(|_| asks);
-        watched |= trap.is_some_and(|trap| has(said, trap.words()));
+        watched |= trap.is_some_and(|trap| has(said, trap.after));
         let mut carried = false;
-        if let Some(trap) = trap.filter(|_| watched && has(said, "COMMIT")) {
+        if let Some(trap) = trap.filter(|trap| watched && has(said, trap.at)) {
             state.send_modify(|state| {
                 state.cut = true;
                 state.trap = None;
             });
-            if matches!(trap, Trap::AfterCommit(_)) {
+            if trap.heard {
                 carried = to.write_all(said).await.is_ok();
             }
         }

@@ -1,4 +1,4 @@
-//! Connections that are killed, servers that are restarted, commits that nobody answers: callers hear the truth, and mostly
+//! Connections that are killed, servers that are restarted, transactions that are refused: callers hear the truth, and mostly
 //! that all is well.
 
 use std::{
@@ -12,20 +12,16 @@ use std::{
 
 use futures::future::join_all;
 use lockstep::{
-    model::{JobFilter, NewJob, Settled, Settlement, UserChange},
-    processors::user_created::job_for,
+    model::{JobFilter, NewJob, Settled, Settlement},
     store::{Claim, Store, StoreError},
 };
 use tokio::{sync::Mutex, time::timeout};
 
 use super::conventions::open;
 use crate::{
-    cluster::{
-        own_cluster::OwnCluster,
-        proxy::{Proxy, Trap},
-    },
+    cluster::{own_cluster::OwnCluster, proxy::Proxy},
     support::{
-        database::{ada, analysis},
+        database::analysis,
         place::{Place, client},
         process::until,
     },
@@ -37,15 +33,20 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_act
 /// Statements that wait for somebody's lock.
 const WAITING: &str =
     "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-/// The first words of what stores a job, and of what changes a user.
-const NEW_JOB: &str = "INSERT INTO job_queue";
-const CHANGE: &str = "UPDATE \"users\"";
-
 fn named(name: &str) -> NewJob {
     NewJob {
         payload: format!(r#"{{"message":"{name}"}}"#),
         ..analysis()
     }
+}
+
+/// A job that is stored, noted and committed by one statement when it is alone, and one that is not: it has a tag.
+pub(super) fn both(name: &str) -> [NewJob; 2] {
+    let tagged = NewJob {
+        tags: vec!["tag".to_owned()],
+        ..named(name)
+    };
+    [named(name), tagged]
 }
 
 /// How many jobs have each message.
@@ -191,92 +192,6 @@ async fn a_statement_whose_connection_is_killed_is_run_again() {
     place.remove();
 }
 
-/// A store behind a network, where the trap is set.
-async fn behind(trap: Trap) -> (Place, Proxy, Store) {
-    let place = Place::new_postgres();
-    let proxy = Proxy::new(&place.url()).await;
-    let store = open(&Place::Url(proxy.url(&place.url()))).await;
-    proxy.set(trap);
-    (place, proxy, store)
-}
-
-/// The store has sent COMMIT; the connection is gone before it hears of it.
-async fn springs(proxy: &Proxy) {
-    timeout(Duration::from_secs(20), proxy.sprung())
-        .await
-        .unwrap();
-    proxy.restore_anew();
-}
-
-#[tokio::test]
-async fn a_commit_whose_answer_is_lost_is_found_out() {
-    for trap in [Trap::AfterCommit(NEW_JOB), Trap::BeforeCommit(NEW_JOB)] {
-        let (place, proxy, store) = behind(trap).await;
-        let (enqueued, ()) = tokio::join!(store.job_enqueue(analysis()), springs(&proxy));
-        let id = enqueued.unwrap().job.id;
-        assert!(store.job_get(id).await.unwrap().is_some());
-        assert_eq!(
-            (place.count("job_queue"), place.count("job_events")),
-            (1, 1)
-        );
-        // Both connections for new jobs, the one that was lost among them, do what they did.
-        for _ in 0..2 {
-            store.job_enqueue(analysis()).await.unwrap();
-        }
-        assert_eq!(store.job_counts_check().await.unwrap(), []);
-        store.close().await;
-        place.remove();
-    }
-}
-
-/// A commit that moves no job is known by another row.
-#[tokio::test]
-async fn a_change_whose_answer_is_lost_is_made_once() {
-    for trap in [Trap::AfterCommit(CHANGE), Trap::BeforeCommit(CHANGE)] {
-        let (place, proxy, store) = behind(trap).await;
-        let user = store
-            .user_create(ada(), job_for(&ada()))
-            .await
-            .unwrap()
-            .user;
-        let change = UserChange {
-            age: Some(40),
-            ..UserChange::default()
-        };
-        let changed = store.user_update(user.id, change, Some(user.version));
-        let (changed, ()) = tokio::join!(changed, springs(&proxy));
-        assert_eq!(changed.unwrap().version, user.version + 1);
-        let stored = store.user_get(user.id).await.unwrap().unwrap();
-        assert_eq!((stored.age, stored.version), (40, user.version + 1));
-        store.close().await;
-        place.remove();
-    }
-}
-
-/// As long as nobody can tell, the caller is not told that it was done.
-#[tokio::test]
-async fn a_commit_that_nobody_can_ask_about_is_not_acknowledged() {
-    let (place, proxy, store) = behind(Trap::AfterCommit(NEW_JOB)).await;
-    let cut = async {
-        proxy.sprung().await;
-        // Connections are gone, and new ones lead nowhere.
-        proxy.restore_anew();
-        proxy.cut();
-    };
-    let (enqueued, ()) = tokio::join!(store.job_enqueue(analysis()), cut);
-    assert!(
-        matches!(enqueued, Err(StoreError::Unavailable { .. })),
-        "{enqueued:?}"
-    );
-    proxy.restore();
-    until("it works again", async || {
-        store.job_enqueue(analysis()).await.is_ok()
-    })
-    .await;
-    store.close().await;
-    place.remove();
-}
-
 /// Two transactions that wait for each other: ours is the one that gives way, and begins again.
 #[tokio::test]
 async fn a_deadlock_is_none_of_the_callers_business() {
@@ -345,6 +260,28 @@ async fn what_cannot_be_serialised_is_begun_again() {
         "nothing was refused"
     );
     assert_eq!(store.job_counts_check().await.unwrap(), []);
+    store.close().await;
+    place.remove();
+}
+
+/// The same, where it shows only when they are to be committed: nobody is told that they are stored before that.
+#[tokio::test]
+async fn what_is_refused_at_the_commit_is_not_acknowledged() {
+    let place = Place::new_postgres();
+    let store = open(&place).await;
+    place.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON job_queue DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    for job in both("refused") {
+        let refused = store.job_enqueue(job).await;
+        assert!(
+            matches!(refused, Err(StoreError::Internal(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(place.count("job_queue"), 0);
     store.close().await;
     place.remove();
 }
