@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
+    ExpressionMethods, QueryDsl, Queryable, QueryableByName, RunQueryDsl,
     sql_types::{BigInt, Text},
 };
 use slog::{Logger, error};
@@ -35,7 +35,7 @@ pub(in crate::store) fn create(
     Ok(UserCreated { user, job_id })
 }
 
-#[derive(QueryableByName)]
+#[derive(Queryable, QueryableByName)]
 pub(in crate::store) struct Stored {
     #[diesel(sql_type = BigInt)]
     pub(in crate::store) id: i64,
@@ -72,23 +72,13 @@ pub(in crate::store) fn store_many(
 }
 
 fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {
-    let id = insert_row(tx, user, &email_key(&user.email))?.ok_or(StoreError::EmailTaken)?;
-    Ok(stored_user(user, id))
-}
-
-/// Stores a user with the key of its address. `None`: that is taken.
-pub(in crate::store) fn insert_row(
-    tx: &mut Tx<'_>,
-    user: &NewUser,
-    key: &str,
-) -> QueryResult<Option<i64>> {
     let now = micros(tx.now);
     let row = statement(
         "INSERT INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING",
     )
     .text(user.email.as_str())
-    .text(key)
+    .text(email_key(&user.email))
     .int(i64::from(user.age))
     .optional_text(user.name.as_deref())
     .optional_text(user.bio.as_deref())
@@ -96,7 +86,8 @@ pub(in crate::store) fn insert_row(
     .json(user.additional_data.as_deref())
     .at(now)
     .at(now);
-    dialect::insert(tx.conn, row)
+    let id = dialect::insert(tx.conn, row)?.ok_or(StoreError::EmailTaken)?;
+    Ok(stored_user(user, id))
 }
 
 fn stored_user(user: &NewUser, id: i64) -> User {

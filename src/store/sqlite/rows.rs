@@ -3,12 +3,12 @@
 //! be parsed again for each of its columns.
 //! Must not know: why they are run.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::RangeInclusive};
 
 use diesel::{
-    QueryResult,
+    QueryResult, RunQueryDsl,
     query_builder::AstPass,
-    sql_types::{BigInt, Integer, Nullable, Text},
+    sql_types::{BigInt, Bool, Integer, Nullable, Text},
     sqlite::Sqlite,
 };
 
@@ -19,7 +19,7 @@ use super::{
         claim::Terms,
         runs::Completed,
         settle::{AttemptRow, EndRow},
-        sign_ups::{self, Stored},
+        sign_ups::Stored,
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     model::{AttemptOutcome, NewUser},
-    store::StoreError,
+    store::{StoreError, time::micros},
 };
 
 /// Stores jobs that have nothing but what every job has. Answers their numbers, in their order; `None`, and nothing is
@@ -40,10 +40,7 @@ pub(in crate::store) fn insert_jobs(
         return Ok(None);
     }
     each(tx.conn, &InsertJobs(PhantomData), rows)?;
-    // Of the one writer, in one transaction: its numbers follow each other.
-    let last = last_id(tx.conn)?;
-    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    Ok(Some((last - count + 1..=last).collect()))
+    Ok(Some(last_ids(tx.conn, rows.len())?.collect()))
 }
 
 /// Stores plain jobs.
@@ -98,17 +95,73 @@ pub(in crate::store) fn insert_users(
     if is_limited(tx)? {
         return Ok(None);
     }
-    let mut stored = Vec::with_capacity(users.len());
-    for (user, key) in users {
-        // Each by itself: an address that is taken leaves a gap in the numbers.
-        if let Some(id) = sign_ups::insert_row(tx, user, key)? {
-            stored.push(Stored {
-                id,
-                email_key: key.clone(),
-            });
-        }
+    let newest: Option<i64> = statement("SELECT max(id) FROM users")
+        .placed::<Nullable<BigInt>>()
+        .get_result(tx.conn)?;
+    let insert = InsertUsers {
+        now: micros(tx.now),
+        of: PhantomData,
+    };
+    let stored = each(tx.conn, &insert, users)?;
+    if stored == users.len() {
+        let named = last_ids(tx.conn, stored)?.zip(users);
+        let stored = named.map(|(id, (_, key))| Stored {
+            id,
+            email_key: key.clone(),
+        });
+        return Ok(Some(stored.collect()));
     }
-    Ok(Some(stored))
+    // An address that is taken leaves a gap in the numbers.
+    let stored = statement("SELECT id, email_key FROM users WHERE id > ? ORDER BY id")
+        .int(newest.unwrap_or_default())
+        .placed::<(BigInt, Text)>();
+    Ok(Some(stored.load(tx.conn)?))
+}
+
+/// The numbers of the rows that were stored last, in their order: the one writer's, in one transaction, follow each other.
+fn last_ids(conn: &mut Conn, count: usize) -> QueryResult<RangeInclusive<i64>> {
+    let last = last_id(conn)?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(last - count + 1..=last)
+}
+
+/// Stores users whose key is not taken.
+struct InsertUsers<'a> {
+    now: i64,
+    of: PhantomData<&'a NewUser>,
+}
+
+impl<'a> Each for InsertUsers<'a> {
+    type Kind = InsertUsers<'static>;
+    type Row = (&'a NewUser, String);
+
+    fn write<'b>(
+        &'b self,
+        users: &'b [(&'a NewUser, String)],
+        out: &mut AstPass<'_, 'b, Sqlite>,
+    ) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT OR FAIL INTO users (email, email_key, age, name, bio, is_active, additional_data, created_at, updated_at) \
+             VALUES ",
+        );
+        each::rows(users, out, |(user, key), out| {
+            bind!(out;
+                "(", Text: &user.email,
+                ", ", Text: key,
+                ", ", Integer: &user.age,
+                ", ", Nullable<Text>: &user.name,
+                ", ", Nullable<Text>: &user.bio,
+                ", ", Bool: &user.is_active,
+                ", ", Nullable<Text>: &user.additional_data,
+                ", ", BigInt: &self.now,
+                ", ", BigInt: &self.now;
+                ")"
+            );
+            Ok(())
+        })?;
+        out.push_sql(" ON CONFLICT (email_key) DO NOTHING");
+        Ok(())
+    }
 }
 
 /// Gives leases on jobs, by their numbers, that a claim found.
