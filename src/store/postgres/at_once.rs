@@ -101,3 +101,13 @@ fn enqueue(
     let stored: Vec<(i64, i64)> = enqueue.placed::<(BigInt, BigInt)>().load(conn)?;
     Ok(stored.first().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::hints::CHANNEL, *};
+
+    #[test]
+    fn others_are_told_where_they_listen() {
+        assert!(ENQUEUE_AND_TELL.contains(&format!("pg_notify('{CHANNEL}',")));
+    }
+}

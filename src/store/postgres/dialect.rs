@@ -256,13 +256,16 @@ fn start_after_the_last_run(conn: &mut Conn, jobs: &mut [Claimed]) -> QueryResul
 pub(in crate::store) const ANY_HELD: &str = concat!(
     "SELECT ",
     held!(),
-    ", EXISTS (SELECT 1 FROM controls), pg_current_xact_id_if_assigned() IS NULL"
+    ", EXISTS (SELECT 1 FROM controls), \
+     EXISTS (SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NULL AND queue = ANY(?)), \
+     pg_current_xact_id_if_assigned()::text::bigint"
 );
 
 /// Most databases have no orders, and are asked once.
-pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<InTheWay> {
+pub(in crate::store) fn in_the_way(conn: &mut Conn, queues: &[String]) -> QueryResult<InTheWay> {
     statement(ANY_HELD)
-        .placed::<(Bool, Bool, Bool)>()
+        .many(Many::Texts(queues.to_vec()))
+        .placed::<(Bool, Bool, Bool, Nullable<BigInt>)>()
         .get_result(conn)
 }
 

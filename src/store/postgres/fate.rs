@@ -54,12 +54,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn of(conn: &mut Conn) -> QueryResult<Self> {
+    /// `None`: the role that acts here is another one than the one that was let in, and may neither see nor end its sessions.
+    pub(super) fn of(conn: &mut Conn) -> QueryResult<Option<Self>> {
         let this = "SELECT pid, backend_start, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 \
-                    FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+                    FROM pg_stat_activity WHERE pid = pg_backend_pid() \
+                    AND backend_start IS NOT NULL AND pg_has_role(session_user, 'USAGE')";
         statement(this)
             .placed::<(Integer, Moment, BigInt)>()
             .get_result(conn)
+            .optional()
     }
 
     /// A transaction with this number was committed.
@@ -129,7 +132,7 @@ fn until_told<T>(
     ask: impl Fn(&mut Conn) -> Result<Option<T>, StoreError>,
 ) -> Option<T> {
     let mut conn = None;
-    while Instant::now() < deadline {
+    loop {
         let told = match conn.take().map_or_else(&connect, Ok) {
             Ok(fresh) => ask(conn.insert(fresh)),
             Err(error) => Err(error),
@@ -140,9 +143,11 @@ fn until_told<T>(
             Ok(None) => {}
             Err(_) => conn = None,
         }
+        if Instant::now() >= deadline {
+            return None;
+        }
         thread::sleep(PAUSE);
     }
-    None
 }
 
 /// `None`: it has not ended.
@@ -172,14 +177,13 @@ fn ask(conn: &mut Conn, mark: Mark) -> Result<Option<bool>, StoreError> {
 }
 
 /// `None`: the session is not over, and may still do what it was told. It is ended: a server may not notice for hours that
-/// nobody is there. But one that waits for a standby is on its way to an answer.
+/// nobody is there.
 fn ask_session(
     conn: &mut Conn,
     session: Session,
     token: i64,
 ) -> Result<Option<AtOnce>, StoreError> {
-    let end = "SELECT CASE WHEN wait_event = 'SyncRep' THEN FALSE ELSE pg_terminate_backend(pid) END \
-               FROM pg_stat_activity WHERE pid = ? AND backend_start = ?";
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ? AND backend_start = ?";
     let there: Vec<bool> = statement(end)
         .int(i64::from(session.backend))
         .at(session.started_at)
@@ -196,7 +200,12 @@ fn ask_session(
         .placed::<BigInt>()
         .get_result(conn)
         .optional()?;
-    Ok(Some(job.map_or(AtOnce::Not, AtOnce::Stored)))
+    let Some(job) = job else {
+        return Ok(Some(AtOnce::Not));
+    };
+    // A session that is ended does not wait until a standby has its commit. Whoever commits after it does.
+    statement("UPDATE event_log SET trimmed = trimmed WHERE id = 1").execute(conn)?;
+    Ok(Some(AtOnce::Stored(job)))
 }
 
 #[cfg(test)]
@@ -257,7 +266,7 @@ mod tests {
         let mut scratch = Scratch::new();
         for commits in [true, false] {
             let mut other = scratch.another();
-            let session = Session::of(&mut other).unwrap();
+            let session = Session::of(&mut other).unwrap().unwrap();
             let event = "BEGIN; INSERT INTO job_events (id, at, transitions, token) \
                  VALUES (pg_current_xact_id()::text::bigint, now(), '[[7,0,-1,1],[\"q\",\"t\"]]', 5)";
             other.batch_execute(event).unwrap();
@@ -281,5 +290,16 @@ mod tests {
             assert_eq!(ask(conn, 6), Some(AtOnce::Not), "somebody else's token");
             assert!(other.batch_execute("COMMIT").is_err(), "it was ended");
         }
+    }
+
+    /// Whoever acts as another role than the one that was let in is not to be asked about that way.
+    #[test]
+    fn a_session_that_may_not_be_ended_is_none() {
+        let mut scratch = Scratch::new();
+        let conn = &mut scratch.conn;
+        conn.batch_execute("SET ROLE pg_read_all_data").unwrap();
+        assert!(Session::of(conn).unwrap().is_none());
+        conn.batch_execute("RESET ROLE").unwrap();
+        assert!(Session::of(conn).unwrap().is_some());
     }
 }

@@ -57,7 +57,7 @@ const SHOW: &str = "CREATE FUNCTION show(query text) RETURNS SETOF text LANGUAGE
      $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$; SET plan_cache_mode = force_generic_plan";
 
 /// Statements, the types of their values, and the index that they use.
-const HOT: [(&str, &str, &str); 41] = [
+const HOT: [(&str, &str, &str); 42] = [
     (
         dialect::CLAIM,
         "timestamptz, bigint, timestamptz, text, text, bigint",
@@ -121,7 +121,8 @@ const HOT: [(&str, &str, &str); 41] = [
         "job_queue_expiring",
     ),
     (maintenance::NEXT, "", "job_queue_expiring"),
-    (dialect::ANY_HELD, "", "job_queue_held"),
+    (dialect::ANY_HELD, "text[]", "job_queue_held"),
+    (dialect::ANY_HELD, "text[]", "job_queue_pending"),
     (held::NEXT_GATE, "text, text", "job_queue_held"),
     (held::LET_THROUGH, "text, bigint", "job_queue_held"),
     (held::LET_THROUGH, "text, bigint", "job_queue_pkey"),

@@ -25,7 +25,7 @@ use super::{
         ledger::Ledger,
         standing::{Shelf, Standing},
         tx::{Lane, Turn, Tx},
-        unit::{Failure, Unit, Units},
+        unit::{Failure, Unit, Units, contained},
         waiting::Waiting,
     },
     transaction::{BEGIN, Way, begin, work},
@@ -277,7 +277,15 @@ impl Committer {
         if !shared || !self.standing.is_guest() || self.standing.is_to_lend() {
             return Ok(false);
         }
-        let stored = at_once::store(&mut self.conn, &self.common, batch, way.deadline)?;
+        let store = || {
+            Ok(at_once::store(
+                &mut self.conn,
+                &self.common,
+                batch,
+                way.deadline,
+            ))
+        };
+        let stored = contained(store).unwrap_or_else(|panic| Err(Miss::Untold(panic)))?;
         if let Some(told) = stored {
             *brought = Brought {
                 wake: true,

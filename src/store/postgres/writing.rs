@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// A connection for writing.
 pub(super) struct Writing {
     pub(super) conn: Conn,
-    /// `None`: behind a pooler, where a session is somebody else's next.
+    /// `None` also behind a pooler, where a session is somebody else's next.
     pub(super) session: Option<Session>,
 }
 
@@ -38,7 +38,7 @@ impl Writing {
         if settings.statement_cache {
             let writing = settings.writing_sql();
             conn.batch_execute(&format!("{writing} {}", prepare()))?;
-            session = Some(Session::of(&mut conn)?);
+            session = Session::of(&mut conn)?;
         }
         Ok(Self { conn, session })
     }

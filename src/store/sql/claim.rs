@@ -192,7 +192,7 @@ pub(in crate::store) struct Terms<'a> {
 /// A claim that takes nothing if anything may be in its way.
 pub(in crate::store) type Unhindered = fn(&mut Tx<'_>, &Terms<'_>) -> QueryResult<Vec<Claimed>>;
 
-/// Where a question costs as much as a claim, none is asked at first. False when something is in the way: nothing is taken then.
+/// Where a question costs as much as a claim, none is asked at first. False when something may be in the way: nothing is taken then.
 fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool, StoreError> {
     let Some(claim) = dialect::UNHINDERED else {
         return Ok(false);
@@ -213,7 +213,7 @@ fn unhindered(tx: &mut Tx<'_>, order: &Order, taken: &mut Taken) -> Result<bool,
         taken.claims.more |= !refused.is_empty();
     }
     let none = taken.claims.jobs.is_empty() && !taken.claims.more;
-    Ok(!none || held::was_nothing_in_the_way(tx)?)
+    Ok(!none || held::is_nothing_there(tx, &order.queues)?)
 }
 
 /// Lets through what may start, and what this worker can read.

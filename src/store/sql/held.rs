@@ -47,26 +47,34 @@ pub(in crate::store) struct InTheWay {
     pub(in crate::store) held: bool,
     /// There may be orders.
     pub(in crate::store) ordered: bool,
-    /// The transaction has written nothing, as far as the engine can tell.
-    pub(in crate::store) idle: bool,
+    /// Jobs of some queues are ready.
+    pub(in crate::store) ready: bool,
+    /// The transaction's own number, if the engine gives it one: when it first writes.
+    pub(in crate::store) number: Option<i64>,
 }
 
 /// Whether anybody waits at any gate. A claim's first question: where it tells that there are no orders, these are not asked
 /// for.
 pub(in crate::store) fn any_held(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    Ok(look(tx)?.held)
+    Ok(look(tx, &[])?.held)
 }
 
-/// Whether nothing was in the way of a claim that got nothing.
-pub(in crate::store) fn was_nothing_in_the_way(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let idle = look(tx)?.idle;
-    // What comes now asks no more whether anything is written.
-    tx.ledger.idle = idle && !tx.controls.hindered;
-    Ok(!tx.controls.hindered)
+/// Whether a claim of these queues got nothing because there is nothing. What was in its way may be gone by now: then there is
+/// something.
+pub(in crate::store) fn is_nothing_there(
+    tx: &mut Tx<'_>,
+    queues: &[String],
+) -> Result<bool, StoreError> {
+    let InTheWay { ready, number, .. } = look(tx, queues)?;
+    let nothing = !ready && !tx.controls.hindered;
+    // What comes otherwise asks no more whether anything is written.
+    tx.ledger.idle = number.is_none() && nothing;
+    Ok(nothing)
 }
 
-fn look(tx: &mut Tx<'_>) -> Result<InTheWay, StoreError> {
-    let way = dialect::in_the_way(tx.conn)?;
+/// `queues`: of which it is to be known whether jobs are ready.
+fn look(tx: &mut Tx<'_>, queues: &[String]) -> Result<InTheWay, StoreError> {
+    let way = dialect::in_the_way(tx.conn, queues)?;
     if !way.ordered {
         tx.controls.are_none();
     }

@@ -176,13 +176,15 @@ pub(in crate::store) const ANY_HELD: &str =
     "SELECT 1 FROM job_queue WHERE status = 'pending' AND held_by IS NOT NULL LIMIT 1";
 
 /// Whether anybody waits at any gate, and whether there may be orders.
-pub(in crate::store) fn in_the_way(conn: &mut Conn) -> QueryResult<InTheWay> {
+pub(in crate::store) fn in_the_way(conn: &mut Conn, _queues: &[String]) -> QueryResult<InTheWay> {
     let any = statement(ANY_HELD).placed::<BigInt>();
     let one: Option<i64> = any.get_result(conn).optional()?;
     Ok(InTheWay {
         held: one.is_some(),
         ordered: true,
-        idle: false,
+        // Nobody is asked here who needs to know.
+        ready: false,
+        number: None,
     })
 }
 

@@ -5,11 +5,8 @@
 use std::{future::pending, sync::Arc};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
@@ -127,7 +124,8 @@ async fn wire(client: TcpStream, server: String, state: Arc<watch::Sender<State>
     let server = TcpStream::from_std(server).unwrap();
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    // These halves do not say goodbye by themselves when they are dropped.
+    let (from_server, to_server) = split(server);
     let there = pump(from_client, to_server, Arc::clone(&state), true);
     let back = pump(from_server, to_client, state, false);
     tokio::select! {
@@ -143,8 +141,8 @@ async fn wire(client: TcpStream, server: String, state: Arc<watch::Sender<State>
 
 /// Carries on what one side says. Its end is carried on, too, but not through a cut.
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     state: Arc<watch::Sender<State>>,
     asks: bool,
 ) {

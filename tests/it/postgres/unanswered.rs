@@ -64,7 +64,7 @@ async fn a_commit_whose_answer_is_lost_is_found_out() {
             (place.count("job_queue"), place.count("job_events")),
             (1, 1)
         );
-        // Both connections for new jobs, the one that was lost among them, do what they did.
+        // All connections for such jobs, the one that was lost among them, do what they did.
         for _ in 0..2 {
             store.job_enqueue(job.clone()).await.unwrap();
         }
