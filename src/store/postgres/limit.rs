@@ -30,7 +30,7 @@ const CLAIM: &str = "UPDATE job_queue SET status = 'processing', attempt = attem
      ORDER BY rank, id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING id, lease_token, job_type, CAST(payload AS text)";
 const SETTLE: &str = "UPDATE job_queue SET status = 'completed', completed_at = now(), lease_token = NULL, \
      lease_until = NULL FROM unnest(CAST($1 AS bigint[]), CAST($2 AS bigint[])) AS held (id, token) \
-     WHERE job_queue.id = held.id AND job_queue.lease_token = held.token AND job_queue.status = 'processing'";
+     WHERE job_queue.id = held.id AND job_queue.lease_token = held.token";
 
 /// A connection that does nothing but what it must.
 pub struct Connection {

@@ -7,7 +7,7 @@ use super::{
     Engine,
     enqueue::{insert, is_plain},
     idempotency::once,
-    together::insert_many,
+    together::{enqueued, insert_many},
     tx::{Lane, Tx},
 };
 use crate::{
@@ -80,7 +80,10 @@ fn each(
     if group_id.is_none() && items.iter().all(plain) {
         let jobs: Vec<&NewJob> = items.iter().map(|item| &item.job).collect();
         if let Some(stored) = insert_many(tx, &jobs, ageing)? {
-            return Ok(stored.into_iter().map(Ok).collect());
+            let stored = stored.iter();
+            return Ok(stored
+                .map(|(row, id)| Ok(enqueued(row, *id, tx.now)))
+                .collect());
         }
     }
     one_by_one(tx, items, group_id, ageing)

@@ -17,7 +17,7 @@ use super::{
     unit::{Failure, Unit, contained, told},
 };
 use crate::{
-    model::{Enqueued, NewJob, NewUser, UserCreatedJob},
+    model::{Enqueued, NewJob, NewUser, User, UserCreatedJob},
     store::{StoreError, UserCreated},
 };
 
@@ -195,37 +195,39 @@ fn store_all(tx: &mut Tx<'_>, all: &mut [&mut Kind], ageing: Duration) -> Result
         Kind::Job(fresh) => Some(&fresh.new),
         Kind::User(_) => None,
     }));
-    let Some(enqueued) = insert_many(tx, &jobs, ageing)? else {
+    let Some(stored) = insert_many(tx, &jobs, ageing)? else {
         // The users are stored, and each is to meet the limit for itself.
         return if any_user { Err(lost()) } else { Ok(false) };
     };
-    hand_out(all, users, enqueued)?;
+    let (theirs, plain) = stored.split_at(made.len());
+    let theirs = theirs.iter().map(|(_, id)| *id).collect();
+    let plain = plain.iter().map(|(row, id)| enqueued(row, *id, tx.now));
+    let plain = plain.collect();
+    hand_out(all, users, theirs, plain)?;
     Ok(true)
 }
 
-/// To each its own. The jobs of the users come first.
+/// To each its own: users, the numbers of their jobs, and jobs, each in the order of their callers.
 fn hand_out(
     all: &mut [&mut Kind],
-    users: Vec<Option<crate::model::User>>,
-    enqueued: Vec<Enqueued>,
+    users: Vec<Option<User>>,
+    theirs: Vec<i64>,
+    jobs: Vec<Enqueued>,
 ) -> Result<(), StoreError> {
-    let mut enqueued = enqueued.into_iter();
-    let mut users = users.into_iter();
+    let (mut users, mut theirs, mut jobs) =
+        (users.into_iter(), theirs.into_iter(), jobs.into_iter());
     for kind in all.iter_mut() {
-        let Kind::User(fresh) = &mut **kind else {
-            continue;
-        };
-        fresh.outcome = Some(match users.next().ok_or_else(lost)? {
-            Some(user) => Ok(UserCreated {
-                user,
-                job_id: Some(enqueued.next().ok_or_else(lost)?.job.id),
-            }),
-            None => Err(StoreError::EmailTaken),
-        });
-    }
-    for kind in all.iter_mut() {
-        if let Kind::Job(fresh) = &mut **kind {
-            fresh.outcome = Some(Ok(enqueued.next().ok_or_else(lost)?));
+        match &mut **kind {
+            Kind::Job(fresh) => fresh.outcome = Some(Ok(jobs.next().ok_or_else(lost)?)),
+            Kind::User(fresh) => {
+                fresh.outcome = Some(match users.next().ok_or_else(lost)? {
+                    Some(user) => Ok(UserCreated {
+                        user,
+                        job_id: Some(theirs.next().ok_or_else(lost)?),
+                    }),
+                    None => Err(StoreError::EmailTaken),
+                });
+            }
         }
     }
     Ok(())

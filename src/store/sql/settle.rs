@@ -75,7 +75,8 @@ pub(in crate::store) const NAMED: &str = concat!(
     running!(),
     "WHERE id ",
     super::among!(),
-    " AND status = 'processing' ORDER BY id",
+    // Only jobs that run have one. By their status, PostgreSQL would walk over all of them where it believes that they are few.
+    " AND lease_token IS NOT NULL ORDER BY id",
     super::lock!()
 );
 

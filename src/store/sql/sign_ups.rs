@@ -56,19 +56,22 @@ pub(in crate::store) fn store_many(
         .iter()
         .map(|user| (*user, email_key(&user.email)))
         .collect();
-    let Some(stored) = dialect::insert_users(tx, &rows)? else {
+    let Some(ids) = dialect::insert_users(tx, &rows)? else {
         return Ok(None);
     };
-    // Who is first among those with one address has it.
-    let mut ids: HashMap<_, _> = stored
-        .into_iter()
-        .map(|row| (row.email_key, row.id))
-        .collect();
-    let each = rows.iter().map(|(user, key)| {
-        let id = ids.remove(key)?;
-        Some(stored_user(user, id))
-    });
+    let users = users.iter().zip(ids);
+    let each = users.map(|(user, id)| id.map(|id| stored_user(user, id)));
     Ok(Some(each.collect()))
+}
+
+/// The numbers of those who were stored, in the order of all. Who is first among those with one address has it.
+pub(in crate::store) fn in_their_order(
+    users: &[(&NewUser, String)],
+    stored: Vec<Stored>,
+) -> Vec<Option<i64>> {
+    let ids = stored.into_iter().map(|row| (row.email_key, row.id));
+    let mut ids: HashMap<_, _> = ids.collect();
+    users.iter().map(|(_, key)| ids.remove(key)).collect()
 }
 
 fn store(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, StoreError> {

@@ -16,13 +16,13 @@ use crate::{
     store::StoreError,
 };
 
-/// Stores plain jobs together, unless the depth of any queue is limited. Answers them in their order; `None`: nothing
-/// is stored, and each is to be stored for itself.
-pub(in crate::store) fn insert_many(
+/// Stores plain jobs together, unless the depth of any queue is limited. Answers them with their numbers, in their order;
+/// `None`: nothing is stored, and each is to be stored for itself.
+pub(in crate::store) fn insert_many<'j>(
     tx: &mut Tx<'_>,
-    jobs: &[&NewJob],
+    jobs: &[&'j NewJob],
     ageing: Duration,
-) -> Result<Option<Vec<Enqueued>>, StoreError> {
+) -> Result<Option<Vec<(NewRow<'j>, i64)>>, StoreError> {
     if jobs.is_empty() {
         return Ok(Some(Vec::new()));
     }
@@ -34,12 +34,11 @@ pub(in crate::store) fn insert_many(
         return Err(StoreError::internal("not all jobs were inserted"));
     }
     *tx.wake = true;
-    let stored = rows.iter().zip(ids).map(|(row, id)| {
+    for (row, id) in rows.iter().zip(&ids) {
         let kind = (row.job.queue.as_ref(), row.job.job_type.as_ref());
-        tx.ledger.moved(id, kind, None, Some(row.status));
-        enqueued(row, id, tx.now)
-    });
-    Ok(Some(stored.collect()))
+        tx.ledger.moved(*id, kind, None, Some(row.status));
+    }
+    Ok(Some(rows.into_iter().zip(ids).collect()))
 }
 
 /// As it is to be stored.

@@ -19,7 +19,7 @@ use super::{
         claim::Terms,
         runs::Completed,
         settle::{AttemptRow, EndRow},
-        sign_ups::Stored,
+        sign_ups::in_their_order,
         statement::{Statement, statement},
         together::NewRow,
         tx::Tx,
@@ -86,12 +86,12 @@ fn is_limited(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
     Ok(controls.iter().any(|it| it.limits.max_depth.is_some()))
 }
 
-/// Stores users with the keys of their addresses, those apart whose key is taken; `None`, and nothing is stored, where the depth
-/// of a queue is limited.
+/// Stores users with the keys of their addresses. Answers their numbers, in their order, `None` for one whose key is taken; or
+/// nothing at all, and nothing is stored, where the depth of a queue is limited.
 pub(in crate::store) fn insert_users(
     tx: &mut Tx<'_>,
     users: &[(&NewUser, String)],
-) -> Result<Option<Vec<Stored>>, StoreError> {
+) -> Result<Option<Vec<Option<i64>>>, StoreError> {
     if is_limited(tx)? {
         return Ok(None);
     }
@@ -104,18 +104,13 @@ pub(in crate::store) fn insert_users(
     };
     let stored = each(tx.conn, &insert, users)?;
     if stored == users.len() {
-        let named = last_ids(tx.conn, stored)?.zip(users);
-        let stored = named.map(|(id, (_, key))| Stored {
-            id,
-            email_key: key.clone(),
-        });
-        return Ok(Some(stored.collect()));
+        return Ok(Some(last_ids(tx.conn, stored)?.map(Some).collect()));
     }
     // An address that is taken leaves a gap in the numbers.
     let stored = statement("SELECT id, email_key FROM users WHERE id > ? ORDER BY id")
         .int(newest.unwrap_or_default())
         .placed::<(BigInt, Text)>();
-    Ok(Some(stored.load(tx.conn)?))
+    Ok(Some(in_their_order(users, stored.load(tx.conn)?)))
 }
 
 /// The numbers of the rows that were stored last, in their order: the one writer's, in one transaction, follow each other.
