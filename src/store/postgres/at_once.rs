@@ -9,8 +9,8 @@ use super::{
     ending::count,
     fate::{self, AtOnce},
     miss::{Miss, missed},
-    rows::{insert_one_job, one_job},
-    sql::{fresh::store_alone, ledger::Ledger, together::NewRow, unit::Unit},
+    rows::insert_one_job,
+    sql::{fresh::store_alone, ledger::Ledger, new_row::NewRow, unit::Unit},
     wrapper::{Conn, reopen},
     writer::Common,
     writing::Writing,
@@ -86,7 +86,8 @@ fn enqueue(
     let (queue, job_type) = (row.job.queue.as_ref(), row.job.job_type.as_ref());
     let (before, behind) = Ledger::event_of_new((queue, job_type), row.status);
     let text = sender.map_or(ENQUEUE, |_| ENQUEUE_AND_TELL);
-    let mut enqueue = one_job(text, row)
+    let mut enqueue = row
+        .values(text)
         .text(queue)
         .text(job_type)
         .text(row.status.as_str())

@@ -117,7 +117,10 @@ pub(super) fn end<'a>(
 /// An error before the COMMIT keeps it from being run: the server stops there.
 fn commit(conn: &mut Conn, message: &str, mark: Option<Mark>) -> Result<(), Miss> {
     conn.batch_execute(message)
-        .map_err(|error| missed(error).at_commit(mark))
+        .map_err(|error| match missed(error) {
+            Miss::Lost(error) => Miss::Unknown(error, mark),
+            refused => refused,
+        })
 }
 
 /// Notes what a transaction did.

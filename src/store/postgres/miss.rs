@@ -26,15 +26,7 @@ pub(super) enum Miss {
 }
 
 impl Miss {
-    /// The same, where the commit was asked for.
-    pub(super) fn at_commit(self, mark: Option<Mark>) -> Self {
-        match self {
-            Self::Lost(error) => Self::Unknown(error, mark),
-            refused => refused,
-        }
-    }
-
-    /// The same of units that were run together: where one of them is the reason, only that one is to hear of it.
+    /// Of units that were run together: where one of them is the reason, only that one is to hear of it.
     pub(super) fn together(self) -> Self {
         match self {
             Self::Refused(error) if !is(&error, CONFLICT) => Self::Unit,

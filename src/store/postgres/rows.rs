@@ -6,11 +6,11 @@ use diesel::{QueryableByName, RunQueryDsl, sql_types::BigInt};
 use super::{
     dialect::{Conn, Many, NUMBER, text},
     sql::{
+        new_row::NewRow,
         runs::Completed,
         settle::{AttemptRow, EndRow},
         sign_ups::{Stored, in_their_order},
         statement::{Statement, statement},
-        together::NewRow,
         tx::Tx,
     },
 };
@@ -35,7 +35,7 @@ pub(in crate::store) fn insert_jobs(
     rows: &[NewRow<'_>],
 ) -> Result<Option<Vec<i64>>, StoreError> {
     let insert = match rows {
-        [row] => one_job(insert_one_job!(), row),
+        [row] => row.values(insert_one_job!()),
         rows => many_jobs(rows),
     };
     let mut inserted: Vec<Numbered> = insert.ending(NUMBER).load(tx.conn)?;
@@ -47,7 +47,7 @@ pub(in crate::store) fn insert_jobs(
     Ok(Some(inserted.into_iter().map(|row| row.id).collect()))
 }
 
-/// Stores a job by [`one_job`]: arrays of one value each would take half as long again.
+/// Stores one job by its values: arrays of one each would take half as long again.
 macro_rules! insert_one_job {
     () => {
         "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, timeout_ms, \
@@ -56,22 +56,6 @@ macro_rules! insert_one_job {
     };
 }
 pub(super) use insert_one_job;
-
-/// The values of a job, for a statement that begins with [`insert_one_job`].
-pub(super) fn one_job(insert: &'static str, row: &NewRow<'_>) -> Statement {
-    statement(insert)
-        .text(row.job.job_type.as_ref())
-        .text(row.job.queue.as_ref())
-        .json(Some(row.job.payload.as_str()))
-        .text(row.status.as_str())
-        .int(i64::from(row.job.priority))
-        .int(row.rank)
-        .int(i64::from(row.job.max_retries))
-        .int(row.timeout_ms)
-        .text(row.job.schema_fingerprint.as_ref())
-        .at(row.scheduled_at)
-        .at(row.created_at)
-}
 
 fn many_jobs(rows: &[NewRow<'_>]) -> Statement {
     let ids = |of: fn(&NewRow<'_>) -> i64| Many::Ids(rows.iter().map(of).collect());

@@ -7,7 +7,7 @@ use super::{
     Engine,
     enqueue::{insert, is_plain},
     idempotency::once,
-    together::{enqueued, insert_many},
+    together::insert_many,
     tx::{Lane, Tx},
 };
 use crate::{
@@ -82,7 +82,7 @@ fn each(
         if let Some(stored) = insert_many(tx, &jobs, ageing)? {
             let stored = stored.iter();
             return Ok(stored
-                .map(|(row, id)| Ok(enqueued(row, *id, tx.now)))
+                .map(|(row, id)| Ok(row.enqueued(*id, tx.now)))
                 .collect());
         }
     }

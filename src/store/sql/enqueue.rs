@@ -16,9 +16,10 @@ use super::{
     counts, dialect,
     idempotency::once,
     ledger::Ledger,
+    new_row::{NewRow, start},
     replace,
     statement::{Statement, statement},
-    time::{micros, moment, span},
+    time::micros,
     tx::{Lane, Turn, Tx},
     unique,
 };
@@ -36,11 +37,6 @@ const INSERT: &str = "INSERT INTO job_queue (job_type, queue, payload, status, p
 const INSERT_WHOLE: &str = "INSERT INTO job_queue (job_type, queue, payload, status, priority, rank, max_retries, \
      timeout_ms, schema_fingerprint, scheduled_at, created_at, expires_at, tags, metadata, unique_key, unique_scope, \
      concurrency_key, group_id, blocked_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// Order of the claims, lowest first: by time, where each step of priority is worth `ageing`.
-pub(in crate::store) fn rank(scheduled_at: i64, priority: i32, ageing: Duration) -> i64 {
-    scheduled_at.saturating_sub(span(ageing).saturating_mul(i64::from(priority)))
-}
 
 /// Stores a job. Due ones are pending, others scheduled: a claim never walks over what waits. Everything that may refuse
 /// the job is asked before anything is written.
@@ -70,7 +66,7 @@ pub(in crate::store) fn insert(
         return replace::meet(tx, holder, claim.on_conflict, job, ageing);
     }
     let blocked_by = i32::try_from(parents.len()).unwrap_or(i32::MAX);
-    let job = write(tx, job, scheduled_at, blocked_by, ageing)?;
+    let job = write(tx, job, blocked_by, ageing)?;
     wait_for(tx, job.id, &parents)?;
     if let Some(key) = &job.unique_key {
         unique::name(tx, key, job.id)?;
@@ -110,15 +106,7 @@ pub(in crate::store) fn insert_always(
     job: &NewJob,
     ageing: Duration,
 ) -> Result<Job, StoreError> {
-    let scheduled_at = start(job, tx.now);
-    write(tx, job, scheduled_at, 0, ageing)
-}
-
-/// When the job may run first, in microseconds.
-pub(in crate::store) fn start(job: &NewJob, now: DateTime<Utc>) -> i64 {
-    let now = micros(now);
-    let delayed = job.delay.map(|delay| now.saturating_add(span(delay)));
-    job.scheduled_at.map(micros).or(delayed).unwrap_or(now)
+    write(tx, job, 0, ageing)
 }
 
 /// One that has nothing but what every job has: nobody else has a say in it, unless the depth of its queue is limited.
@@ -135,36 +123,22 @@ pub(in crate::store) fn is_plain(job: &NewJob) -> bool {
 fn write(
     tx: &mut Tx<'_>,
     job: &NewJob,
-    scheduled_at: i64,
     blocked_by: i32,
     ageing: Duration,
 ) -> Result<Job, StoreError> {
-    let now = micros(tx.now);
-    let status = if scheduled_at > now || blocked_by > 0 {
-        JobStatus::Scheduled
-    } else {
-        JobStatus::Pending
-    };
+    let mut row = NewRow::of(job, tx.now, ageing);
+    if blocked_by > 0 {
+        row.status = JobStatus::Scheduled;
+    }
     // Most jobs have none of these: they are stored by a shorter statement.
     let plain = is_plain(job) && blocked_by == 0;
-    let mut row = statement(if plain { INSERT } else { INSERT_WHOLE })
-        .text(job.job_type.as_ref())
-        .text(job.queue.as_ref())
-        .json(Some(job.payload.as_str()))
-        .text(status.as_str())
-        .int(i64::from(job.priority))
-        .int(rank(scheduled_at, job.priority, ageing))
-        .int(i64::from(job.max_retries))
-        .int(i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX))
-        .text(job.schema_fingerprint.as_ref())
-        .at(scheduled_at)
-        .at(now);
+    let mut insert = row.values(if plain { INSERT } else { INSERT_WHOLE });
     if !plain {
         let tags = (!job.tags.is_empty())
             .then(|| json(&job.tags))
             .transpose()?;
         let (key, scope) = parts(job.unique.as_ref());
-        row = row
+        insert = insert
             .at(job.expires_at.map(micros))
             .json(tags)
             .json(job.metadata.as_deref())
@@ -174,54 +148,14 @@ fn write(
             .int(job.group_id)
             .int(i64::from(blocked_by));
     }
-    let id = inserted(tx, row)?;
+    let id = inserted(tx, insert)?;
     tx.ledger
-        .moved(id, (&job.queue, &job.job_type), None, Some(status));
+        .moved(id, (&job.queue, &job.job_type), None, Some(row.status));
     *tx.wake = true;
-    let job = Job {
+    Ok(Job {
         blocked_by,
-        status,
-        scheduled_at: moment(scheduled_at),
-        ..stored(job.clone(), id, tx.now)
-    };
-    Ok(job)
-}
-
-/// The row of a job that was just stored.
-pub(in crate::store) fn stored(job: NewJob, id: i64, now: DateTime<Utc>) -> Job {
-    Job {
-        id,
-        job_type: job.job_type.into_owned(),
-        queue: job.queue.into_owned(),
-        payload: job.payload,
-        status: JobStatus::Pending,
-        priority: job.priority,
-        max_retries: job.max_retries,
-        retry_count: 0,
-        attempt: 0,
-        lease_losses: 0,
-        timeout: job.timeout,
-        cancel_requested: false,
-        error_message: None,
-        result: None,
-        schema_fingerprint: job.schema_fingerprint.into_owned(),
-        worker: None,
-        expires_at: job.expires_at,
-        tags: job.tags,
-        metadata: job.metadata,
-        unique_scope: job.unique.as_ref().map(|claim| claim.scope),
-        unique_key: job.unique.map(|claim| claim.key),
-        concurrency_key: job.concurrency_key,
-        held_by: None,
-        group_id: job.group_id,
-        blocked_by: 0,
-        progress: None,
-        checkpoint: None,
-        scheduled_at: now,
-        started_at: None,
-        completed_at: None,
-        created_at: now,
-    }
+        ..row.stored(id, tx.now)
+    })
 }
 
 fn parts(unique: Option<&UniqueClaim>) -> (Option<&str>, Option<&'static str>) {

@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 use super::{
     dialect,
     enqueue::{insert, is_plain},
+    new_row::NewRow,
     sign_ups,
-    together::{NewRow, enqueued, insert_many, row},
+    together::insert_many,
     tx::Tx,
     unit::{Failure, Unit, contained, told},
 };
@@ -138,11 +139,11 @@ pub(in crate::store) fn store_alone<E>(
     let Some((Kind::Job(fresh), ageing)) = unit.fresh() else {
         return Ok(false);
     };
-    let row = row(&fresh.new, now, ageing);
+    let row = NewRow::of(&fresh.new, now, ageing);
     let Some(id) = insert(&row)? else {
         return Ok(false);
     };
-    fresh.outcome = Some(Ok(enqueued(&row, id, now)));
+    fresh.outcome = Some(Ok(row.enqueued(id, now)));
     Ok(true)
 }
 
@@ -201,7 +202,7 @@ fn store_all(tx: &mut Tx<'_>, all: &mut [&mut Kind], ageing: Duration) -> Result
     };
     let (theirs, plain) = stored.split_at(made.len());
     let theirs = theirs.iter().map(|(_, id)| *id).collect();
-    let plain = plain.iter().map(|(row, id)| enqueued(row, *id, tx.now));
+    let plain = plain.iter().map(|(row, id)| row.enqueued(*id, tx.now));
     let plain = plain.collect();
     hand_out(all, users, theirs, plain)?;
     Ok(true)

@@ -10,8 +10,8 @@ use diesel::{
 
 use super::{
     At, Backend, Conn, Engine, Many, among, dialect,
-    enqueue::rank,
     filter::conditions,
+    new_row::rank,
     statement::statement,
     ties,
     time::{micros, moment},

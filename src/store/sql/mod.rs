@@ -23,6 +23,7 @@ pub(super) mod jobs;
 pub(super) mod ledger;
 pub(super) mod maintenance;
 pub(super) mod migrate;
+pub(super) mod new_row;
 pub(super) mod payloads;
 pub(super) mod profiles;
 pub(super) mod replace;

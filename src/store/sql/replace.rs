@@ -9,9 +9,8 @@ use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use super::{
     At, Doc,
     claim::json,
-    dialect,
-    enqueue::{rank, start},
-    held,
+    dialect, held,
+    new_row::{rank, start},
     time::{at, micros},
     tx::Tx,
 };

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{
     Engine, Many, Moment, dialect,
-    enqueue::rank,
+    new_row::rank,
     runs,
     statement::statement,
     ties::{self, Ties},

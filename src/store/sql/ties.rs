@@ -10,9 +10,8 @@ use diesel::{
 };
 
 use super::{
-    At, dialect,
-    enqueue::rank,
-    groups, held,
+    At, dialect, groups, held,
+    new_row::rank,
     statement::statement,
     time::{at, micros},
     tx::Tx,

@@ -3,18 +3,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
-use super::{
-    dialect,
-    enqueue::{rank, start, stored},
-    time::{micros, moment},
-    tx::Tx,
-};
-use crate::{
-    model::{EnqueueOutcome, Enqueued, Job, JobStatus, NewJob},
-    store::StoreError,
-};
+use super::{dialect, new_row::NewRow, tx::Tx};
+use crate::{model::NewJob, store::StoreError};
 
 /// Stores plain jobs together, unless the depth of any queue is limited. Answers them with their numbers, in their order;
 /// `None`: nothing is stored, and each is to be stored for itself.
@@ -26,7 +16,10 @@ pub(in crate::store) fn insert_many<'j>(
     if jobs.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let rows: Vec<_> = jobs.iter().map(|job| row(job, tx.now, ageing)).collect();
+    let rows: Vec<_> = jobs
+        .iter()
+        .map(|job| NewRow::of(job, tx.now, ageing))
+        .collect();
     let Some(ids) = dialect::insert_jobs(tx, &rows)? else {
         return Ok(None);
     };
@@ -39,44 +32,4 @@ pub(in crate::store) fn insert_many<'j>(
         tx.ledger.moved(*id, kind, None, Some(row.status));
     }
     Ok(Some(rows.into_iter().zip(ids).collect()))
-}
-
-/// As it is to be stored.
-pub(super) fn row(job: &NewJob, now: DateTime<Utc>, ageing: Duration) -> NewRow<'_> {
-    let (scheduled_at, now) = (start(job, now), micros(now));
-    NewRow {
-        job,
-        status: if scheduled_at > now {
-            JobStatus::Scheduled
-        } else {
-            JobStatus::Pending
-        },
-        rank: rank(scheduled_at, job.priority, ageing),
-        timeout_ms: i64::try_from(job.timeout.as_millis()).unwrap_or(i64::MAX),
-        scheduled_at,
-        created_at: now,
-    }
-}
-
-/// As it was stored.
-pub(super) fn enqueued(row: &NewRow<'_>, id: i64, now: DateTime<Utc>) -> Enqueued {
-    Enqueued {
-        outcome: EnqueueOutcome::Created,
-        job: Job {
-            status: row.status,
-            scheduled_at: moment(row.scheduled_at),
-            ..stored(row.job.clone(), id, now)
-        },
-    }
-}
-
-/// A plain job. Moments in microseconds.
-#[derive(Debug)]
-pub(in crate::store) struct NewRow<'a> {
-    pub(in crate::store) job: &'a NewJob,
-    pub(in crate::store) status: JobStatus,
-    pub(in crate::store) rank: i64,
-    pub(in crate::store) timeout_ms: i64,
-    pub(in crate::store) scheduled_at: i64,
-    pub(in crate::store) created_at: i64,
 }

@@ -1,4 +1,4 @@
-//! Owns the statements that write many rows: new jobs, leases, completed runs and history by statements of several rows each
+//! Owns the statements that write many rows: new jobs and users, leases, completed runs and history by statements of several rows each
 //! (`each`), other ends of runs by one JSON text. `jsonb_each` parses that once; `json_each` would make a text of each row, to
 //! be parsed again for each of its columns.
 //! Must not know: why they are run.
@@ -17,11 +17,11 @@ use super::{
     each::{self, Each, bind, each},
     sql::{
         claim::Terms,
+        new_row::NewRow,
         runs::Completed,
         settle::{AttemptRow, EndRow},
         sign_ups::in_their_order,
         statement::{Statement, statement},
-        together::NewRow,
         tx::Tx,
     },
 };

@@ -91,11 +91,8 @@ impl Proxy {
 
     /// The same, but the server does not hear of it.
     pub(crate) fn forget(&self) {
-        self.state.send_modify(|state| {
-            state.cut = false;
-            state.age += 1;
-            state.forgotten = true;
-        });
+        self.state.send_modify(|state| state.forgotten = true);
+        self.restore_anew();
     }
 }
 
