@@ -1,8 +1,6 @@
 //! Owns enqueueing: the generated typed operations, and the generic one.
 //! Must not know: any concrete job type.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::{
@@ -32,7 +30,7 @@ pub(super) trait EnqueueOperation: Operation {
 
 /// The handler of every typed enqueue operation.
 pub(super) async fn enqueue<O: EnqueueOperation>(
-    context: &Arc<ApiContext>,
+    context: &ApiContext,
     input: Input<O>,
 ) -> Result<O::Success, Failure> {
     // A payload goes to a processor as it is: there is no place in it for what the contract does not name.

@@ -9,7 +9,10 @@ use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
     HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
-use futures::{FutureExt, future::Either};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either},
+};
 use http::StatusCode;
 use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::Schema};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
@@ -67,15 +70,15 @@ pub(crate) struct Input<O: Operation> {
 
 /// Runs a handler on what was received: to its end, log line and count included, also when the caller hangs up, unless
 /// it only reads.
-pub(super) fn answer<O, F>(
+///
+/// The handler's future comes in a box: what is around it is moved some times before it runs, with all that it holds.
+pub(super) fn answer<O: Operation>(
     request: RequestContext<Arc<ApiContext>>,
     received: Received<O>,
-    handler: impl FnOnce(Arc<ApiContext>, Input<O>) -> F + Send + 'static,
-) -> impl Future<Output = Result<Answer<O>, Failed<O>>> + Send
-where
-    O: Operation,
-    F: Future<Output = Result<O::Success, Failure>> + Send + 'static,
-{
+    handler: impl for<'c> FnOnce(&'c ApiContext, Input<O>) -> BoxFuture<'c, Result<O::Success, Failure>>
+    + Send
+    + 'static,
+) -> impl Future<Output = Result<Answer<O>, Failed<O>>> + Send {
     // Before the block takes the request.
     let finishing = (!O::SAFE).then(|| request.context().finishing.clone());
     // A block: an `async fn` would keep its arguments a second time beside what it makes of them.
@@ -88,11 +91,7 @@ where
             operation: PhantomData,
         };
         let outcome = match received.input {
-            // In a box: what is around a handler is moved some times before it runs, with all that it holds.
-            Ok(input) => {
-                let handler = Box::pin(handler(Arc::clone(context), input));
-                contained(&context.metrics, handler).await
-            }
+            Ok(input) => contained(&context.metrics, handler(context, input)).await,
             Err(failure) => Err(failure),
         };
         let reply = match outcome {

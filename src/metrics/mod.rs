@@ -2,6 +2,7 @@
 //! Must not know: who counts, or how it is served.
 
 mod labels;
+mod requests;
 mod series;
 
 pub use series::Metrics;

@@ -15,7 +15,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::labels::{Bounded, Component, JobAndStatus, JobLabel, Operation, Request};
+use super::{
+    labels::{Bounded, Component, JobAndStatus, JobLabel, Request},
+    requests::Requests,
+};
 use crate::model::{JobStatus, JobTypeCounts};
 
 type HistogramOf<L> = Family<L, Histogram>;
@@ -30,8 +33,7 @@ pub struct Metrics {
     job_wait: HistogramOf<JobLabel>,
     lease_lost: Family<JobLabel, Counter>,
     enqueue_failed: Counter,
-    http_requests: Family<Request, Counter>,
-    http_duration: HistogramOf<Operation>,
+    requests: Requests,
     panics: Family<Component, Counter>,
 }
 
@@ -45,8 +47,7 @@ impl Default for Metrics {
             job_wait: Family::new_with_constructor(job_buckets),
             lease_lost: Family::default(),
             enqueue_failed: Counter::default(),
-            http_requests: Family::default(),
-            http_duration: Family::new_with_constructor(http_buckets),
+            requests: Requests::default(),
             panics: Family::default(),
         };
         metrics.registry = Arc::new(metrics.register());
@@ -57,11 +58,6 @@ impl Default for Metrics {
 /// 5 ms to about 22 minutes.
 fn job_buckets() -> Histogram {
     Histogram::new(exponential_buckets(0.005, 4.0, 10))
-}
-
-/// 0.25 ms to about 4 s.
-fn http_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_25, 4.0, 8))
 }
 
 impl Metrics {
@@ -97,12 +93,7 @@ impl Metrics {
 
     /// A request was answered, or, with 499, left by its caller. `operation` is an operationId, never a path that a caller chose.
     pub fn http_request(&self, operation: &'static str, status: u16, seconds: f64) {
-        self.http_requests
-            .get_or_create(&Request { operation, status })
-            .inc();
-        self.http_duration
-            .get_or_create(&Operation { operation })
-            .observe(seconds);
+        self.requests.one(Request { operation, status }, seconds);
     }
 
     /// A handler or processor panicked.
@@ -154,17 +145,7 @@ impl Metrics {
             "Users that were stored without their job, owed by the reconciler",
             self.enqueue_failed.clone(),
         );
-        registry.register(
-            "http_requests",
-            "Requests that were answered",
-            self.http_requests.clone(),
-        );
-        registry.register_with_unit(
-            "http_request_duration",
-            "Time from request to answer",
-            Unit::Seconds,
-            self.http_duration.clone(),
-        );
+        registry.register_collector(Box::new(self.requests.clone()));
         registry.register("panics", "Panics that were contained", self.panics.clone());
         registry
     }

@@ -1,4 +1,5 @@
-//! Owns the reading connections of an engine: a few, opened when they are first needed, lent with a deadline.
+//! Owns the reading connections of an engine: a few, opened when they are first needed, lent with a deadline; and, where
+//! reads are short, one for each thread that reads.
 //! Must not know: what is read, or from which engine.
 
 use std::{
@@ -11,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossbeam_utils::CachePadded;
+use thread_local::ThreadLocal;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task,
@@ -25,23 +28,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A thread's own connection, beside those that are lent: whoever lends one to another thread has its processor fetch a
+/// hundred lines of memory from the other's caches, which takes longer than a short read. Nobody else locks it.
+type Own<C> = CachePadded<Mutex<Option<C>>>;
 type Open<C> = dyn Fn() -> Result<C, StoreError> + Send + Sync;
 
 /// Cheap to clone.
-pub(super) struct Readers<C> {
+pub(super) struct Readers<C: Send> {
     open: Arc<Open<C>>,
     free: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<C>>>,
+    own: Arc<ThreadLocal<Own<C>>>,
     /// Nobody was there when a connection was last asked for.
     away: Arc<AtomicBool>,
 }
 
-impl<C> Clone for Readers<C> {
+impl<C: Send> Clone for Readers<C> {
     fn clone(&self) -> Self {
         Self {
             open: Arc::clone(&self.open),
             free: Arc::clone(&self.free),
             idle: Arc::clone(&self.idle),
+            own: Arc::clone(&self.own),
             away: Arc::clone(&self.away),
         }
     }
@@ -57,6 +65,7 @@ impl<C: Send + 'static> Readers<C> {
             open: Arc::new(open),
             free: Arc::new(Semaphore::new(connections)),
             idle: Arc::default(),
+            own: Arc::default(),
             away: Arc::default(),
         }
     }
@@ -149,28 +158,33 @@ impl<C: Send + 'static> Readers<C> {
         }
     }
 
-    /// Runs a query that takes microseconds, on the calling thread if there is a connection to spare: a blocking thread
-    /// costs more than it. For engines whose readers wait for nobody.
+    /// Runs a query that takes microseconds on the calling thread, by a connection of that thread's: a blocking thread costs
+    /// more than it. For engines whose readers wait for nobody.
     pub(super) async fn read_here<F, T>(&self, query: F) -> Result<T, StoreError>
     where
         F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        // In a box: it seldom waits, and who does not is smaller without it.
-        let Ok(permit) = self.free.try_acquire() else {
-            return Box::pin(self.read(query)).await;
-        };
-        let idle = lock(&self.idle).pop();
-        let Some(mut conn) = idle else {
-            drop(permit);
-            return Box::pin(self.read(query)).await;
-        };
+        match self.of_this_thread(&query) {
+            Some(answer) => answer,
+            // In a box: it seldom waits, and who does not is smaller without it.
+            None => Box::pin(self.read(query)).await,
+        }
+    }
+
+    /// Nothing, where this thread has no connection yet and none is idle: the next time, one is.
+    fn of_this_thread<T>(
+        &self,
+        query: impl Fn(&mut C) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        let mut own = lock(self.own.get_or_default());
+        // Out of its place: one in which a query panicked is not used again.
+        let mut conn = own.take().or_else(|| lock(&self.idle).pop())?;
         let answer = query(&mut conn);
         if !matches!(&answer, Err(error) if error.retryable()) {
-            lock(&self.idle).push(conn);
+            *own = Some(conn);
         }
-        drop(permit);
-        answer
+        Some(answer)
     }
 
     /// Closes those that nobody reads from.

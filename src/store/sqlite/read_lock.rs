@@ -11,10 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossbeam_utils::CachePadded;
 use diesel::{
     QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::BigInt,
     sqlite::SqliteConnection,
 };
+use thread_local::ThreadLocal;
 
 use super::background::Word;
 
@@ -22,12 +24,12 @@ use super::background::Word;
 const TERM: Duration = Duration::from_millis(20);
 /// Reads in a term that make it worth its while: it costs what some reads cost.
 const MANY: u32 = 16;
-/// After so many, the keeper is told.
+/// After so many of one thread, the keeper is told.
 const SOME: u64 = 256;
 
-/// Counts reads, and tells the keeper of the lock.
+/// Counts reads, each thread its own, and tells the keeper of the lock.
 pub(super) struct Reads {
-    count: AtomicU64,
+    counts: ThreadLocal<CachePadded<AtomicU64>>,
     /// The keeper knows that there are many.
     told: AtomicBool,
     keeper: Sender<Word>,
@@ -36,7 +38,7 @@ pub(super) struct Reads {
 impl Reads {
     pub(super) fn new(keeper: Sender<Word>) -> Self {
         Self {
-            count: AtomicU64::new(0),
+            counts: ThreadLocal::new(),
             told: AtomicBool::new(false),
             keeper,
         }
@@ -44,11 +46,17 @@ impl Reads {
 
     /// One more.
     pub(super) fn one(&self) {
-        let before = self.count.fetch_add(1, Ordering::Relaxed);
+        let before = self.counts.get_or_default().fetch_add(1, Ordering::Relaxed);
         if before % SOME == SOME - 1 && !self.told.swap(true, Ordering::Relaxed) {
             // It may have ended.
             let _ = self.keeper.send(Word::Reads);
         }
+    }
+
+    /// All that there were.
+    fn count(&self) -> u64 {
+        let counts = self.counts.iter();
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -84,7 +92,7 @@ impl ReadLock {
     /// would make it useless, and a WAL whose every commit is kept by somebody never starts over. To be released before.
     pub(super) fn renew(&mut self, conn: &mut SqliteConnection, reads: &Reads) -> QueryResult<()> {
         reads.told.store(false, Ordering::Relaxed);
-        let (count, now) = (reads.count.load(Ordering::Relaxed), Instant::now());
+        let (count, now) = (reads.count(), Instant::now());
         let (before, then, old) = self.seen;
         let came = u32::try_from(count.wrapping_sub(before)).unwrap_or(u32::MAX);
         self.seen = (count, now, old);
