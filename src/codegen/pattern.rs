@@ -2,9 +2,17 @@
 //! and what the validator could not read is refused before anything is generated.
 //! Must not know: where a pattern stands.
 
+use std::mem;
+
+use quote::quote;
 use regex::Regex;
+use regex_syntax::hir::{Class, ClassUnicodeRange, HirKind, Look, Repetition};
 use syn::{
-    Expr, ExprCall, File, Lit, Path, parse_quote,
+    Block, Expr, ExprCall, File, Item, Lit, LitStr, Pat, Path, Stmt, Token,
+    parse::Parser,
+    parse_quote,
+    punctuated::Punctuated,
+    visit::Visit,
     visit_mut::{self, VisitMut},
 };
 
@@ -23,14 +31,29 @@ pub(super) fn rust(pattern: &str) -> Result<String, String> {
     Ok(written.into_owned())
 }
 
-/// Typify's types have an engine of their own, which walks back and forth in the text: they get the validator's.
+/// Typify's types have an engine of their own, which walks back and forth in the text: they get the validator's, or, for
+/// a pattern that only says of which characters a text is, none.
 pub(super) fn unite(types: &mut File) {
-    Unite.visit_file_mut(types);
+    Unite { ranges: None }.visit_file_mut(types);
 }
 
-struct Unite;
+struct Unite {
+    /// Of the pattern that the innermost function asks for, if it needs no engine.
+    ranges: Option<Pat>,
+}
 
 impl VisitMut for Unite {
+    fn visit_block_mut(&mut self, block: &mut Block) {
+        let engine = block.stmts.iter().position(is_engine);
+        let ranges = engine.and_then(|at| ranges(&pattern_of(&block.stmts[at])?));
+        if let (Some(at), Some(_)) = (engine, &ranges) {
+            block.stmts.remove(at);
+        }
+        let outer = mem::replace(&mut self.ranges, ranges);
+        visit_mut::visit_block_mut(self, block);
+        self.ranges = outer;
+    }
+
     /// `PATTERN.find(value).is_none()` asks where, to know whether.
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         visit_mut::visit_expr_mut(self, expr);
@@ -41,7 +64,12 @@ impl VisitMut for Unite {
             && matches!(&*find.receiver, Expr::Path(path) if path.path.is_ident("PATTERN"))
         {
             let (pattern, text) = (&find.receiver, &find.args);
-            *expr = parse_quote!(!#pattern.is_match(#text));
+            *expr = match &self.ranges {
+                Some(ranges) => parse_quote! {
+                    #text.is_empty() || !#text.chars().all(|one| matches!(one, #ranges))
+                },
+                None => parse_quote!(!#pattern.is_match(#text)),
+            };
         }
     }
 
@@ -51,7 +79,7 @@ impl VisitMut for Unite {
             && let Lit::Str(text) = &mut text.lit
             && let Ok(written) = rust(&text.value())
         {
-            *text = syn::LitStr::new(&written, text.span());
+            *text = LitStr::new(&written, text.span());
         }
         visit_mut::visit_expr_call_mut(self, call);
     }
@@ -62,6 +90,62 @@ impl VisitMut for Unite {
         }
         visit_mut::visit_path_mut(self, path);
     }
+}
+
+/// `static PATTERN: … = LazyLock::new(|| …::new("…").unwrap());`
+fn is_engine(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Item(Item::Static(engine)) if engine.ident == "PATTERN")
+}
+
+fn pattern_of(engine: &Stmt) -> Option<String> {
+    struct Text(Option<String>);
+    impl Visit<'_> for Text {
+        fn visit_lit_str(&mut self, text: &LitStr) {
+            self.0.get_or_insert(text.value());
+        }
+    }
+    let mut text = Text(None);
+    text.visit_stmt(engine);
+    text.0
+}
+
+/// More ranges than that, and an engine's table is the faster way.
+const MOST_RANGES: usize = 8;
+
+/// The characters of a pattern like `^[a-z]+$`: one class, at least once, from end to end. An engine takes several times as
+/// long for such a text as looking at it.
+fn ranges(pattern: &str) -> Option<Pat> {
+    let whole = regex_syntax::parse(&rust(pattern).ok()?).ok()?;
+    let HirKind::Concat(parts) = whole.kind() else {
+        return None;
+    };
+    let [from, some, to] = parts.as_slice() else {
+        return None;
+    };
+    let ends = (from.kind(), to.kind());
+    if !matches!(ends, (HirKind::Look(Look::Start), HirKind::Look(Look::End))) {
+        return None;
+    }
+    let HirKind::Repetition(Repetition {
+        min: 1,
+        max: None,
+        sub,
+        ..
+    }) = some.kind()
+    else {
+        return None;
+    };
+    let HirKind::Class(Class::Unicode(class)) = sub.kind() else {
+        return None;
+    };
+    let range = |range: &ClassUnicodeRange| -> Pat {
+        let (first, last) = (range.start(), range.end());
+        parse_quote!(#first..=#last)
+    };
+    let ranges: Punctuated<Pat, Token![|]> = class.iter().map(range).collect();
+    (1..=MOST_RANGES)
+        .contains(&ranges.len())
+        .then(|| Pat::parse_multi.parse2(quote!(#ranges)).ok())?
 }
 
 fn is_regress(path: &Path) -> bool {

@@ -335,16 +335,16 @@ fn registration(operation: &Operation) -> TokenStream {
     let method = format_ident!("{}", operation.method);
     let handler = format_ident!("{}", operation.id);
     let call = if operation.job.is_some() {
-        quote! { enqueue::<#marker>(context, input) }
+        quote! { enqueue::<#marker>(context, input).await }
     } else {
-        quote! { Api::#handler(context, input) }
+        quote! { Api::#handler(context, input).await }
     };
     quote! {
         description.register(super::operation::endpoint::<#marker>(
             dropshot::ApiEndpoint::new(
                 #id.to_owned(),
                 |request: dropshot::RequestContext<std::sync::Arc<ApiContext>>, received: super::extract::Received<#marker>| {
-                    answer(request, received, |context, input| Box::pin(#call))
+                    answer(request, received, |context, input| Box::pin(async move { #call }))
                 },
                 http::Method::#method,
                 dropshot::CONTENT_TYPE_JSON,

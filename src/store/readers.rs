@@ -56,7 +56,8 @@ impl<C: Send> Clone for Readers<C> {
 }
 
 impl<C: Send + 'static> Readers<C> {
-    /// At most `connections` at the same time.
+    /// Lends at most `connections` at the same time. Beside them, there is at most one for each thread that ever called
+    /// `read_here` while as many others did.
     pub(super) fn new(
         connections: usize,
         open: impl Fn() -> Result<C, StoreError> + Send + Sync + 'static,
@@ -195,4 +196,70 @@ impl<C: Send + 'static> Readers<C> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::atomic::AtomicUsize,
+    };
+
+    use super::*;
+
+    /// Connections that say how many there are.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Counted {
+        fn open(all: &Arc<AtomicUsize>) -> Self {
+            all.fetch_add(1, Ordering::Relaxed);
+            Self(Arc::clone(all))
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn readers() -> (Readers<Counted>, Arc<AtomicUsize>) {
+        let all = Arc::new(AtomicUsize::new(0));
+        let opened = Arc::clone(&all);
+        (Readers::new(2, move || Ok(Counted::open(&opened))), all)
+    }
+
+    #[tokio::test]
+    async fn a_thread_keeps_its_connection_and_all_go_with_the_readers() {
+        let (readers, all) = readers();
+        for _ in 0..10 {
+            readers.read_here(|_| Ok(())).await.unwrap();
+        }
+        assert_eq!(all.load(Ordering::Relaxed), 1);
+        assert!(lock(&readers.idle).is_empty(), "it is nobody else's");
+        readers.read(|_| Ok(())).await.unwrap();
+        assert_eq!(all.load(Ordering::Relaxed), 2);
+        drop(readers);
+        assert_eq!(all.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn one_that_failed_for_the_moment_or_whose_query_panicked_is_not_used_again() {
+        let (readers, all) = readers();
+        let ok = || readers.read_here(|_| Ok(()));
+        ok().await.unwrap();
+        ok().await.unwrap();
+        let failed = readers.of_this_thread(|_| Err::<(), _>(StoreError::unavailable("busy")));
+        assert!(matches!(failed, Some(Err(_))));
+        assert_eq!(all.load(Ordering::Relaxed), 0);
+        ok().await.unwrap();
+        ok().await.unwrap();
+        let panics = AssertUnwindSafe(|| readers.of_this_thread::<()>(|_| panic!("on purpose")));
+        assert!(catch_unwind(panics).is_err());
+        assert_eq!(all.load(Ordering::Relaxed), 0);
+        ok().await.unwrap();
+        let refused = readers.of_this_thread(|_| Err::<(), _>(StoreError::internal("no such row")));
+        assert!(matches!(refused, Some(Err(_))));
+        assert_eq!(all.load(Ordering::Relaxed), 1, "nothing is wrong with it");
+    }
 }

@@ -52,7 +52,7 @@ use super::{
 };
 use crate::{clock::Clock, model::JobPolicy};
 
-/// Reading connections.
+/// Reading connections that are lent.
 const READERS: usize = 4;
 
 /// The engine that `sql` is compiled for here.

@@ -1,8 +1,12 @@
 //! Patterns in the generated types.
 
+use lockstep_client::types;
+use proptest::prelude::*;
+use regex::Regex;
+
 use super::{SMALL, generator};
 
-fn types(pattern: &str) -> String {
+fn types_of(pattern: &str) -> String {
     let text = SMALL.replace("'^[a-z]+$'", pattern);
     assert!(text.contains(pattern), "{pattern}");
     let spec = generator::load(&text).unwrap();
@@ -11,16 +15,56 @@ fn types(pattern: &str) -> String {
 
 #[test]
 fn types_check_with_the_engine_of_the_validator() {
-    let types = types("'^[a-z]+$'");
-    assert!(types.contains(r#"::regex::Regex::new("^[a-z]+$").unwrap()"#));
+    let types = types_of("'^[a-z]+b$'");
+    assert!(types.contains(r#"::regex::Regex::new("^[a-z]+b$").unwrap()"#));
     assert!(types.contains("if !PATTERN.is_match(value) {"));
     assert!(!types.contains("regress"));
+}
+
+#[test]
+fn a_pattern_of_one_class_needs_no_engine() {
+    let types = types_of(r"'^[^,\x00-\x1f]+$'");
+    assert!(!types.contains("Regex"), "{types}");
+    assert!(types.contains("value.is_empty()"), "{types}");
+    assert!(
+        types.contains(r"matches!(one, ' '..= '+' | '-'..= '\u{10ffff}')"),
+        "{types}"
+    );
+}
+
+proptest! {
+    /// Of the contract's own types, whose patterns are these.
+    #[test]
+    fn without_an_engine_the_same_passes(
+        text in prop_oneof![any::<String>(), "[ -~]{0,8}[\x00-\x20,\x7f\u{80}]?[ -~]{0,8}"],
+    ) {
+        prop_assume!(text.chars().count() <= 50);
+        let of = |pattern: &str| Regex::new(pattern).unwrap().is_match(&text);
+        prop_assert_eq!(text.parse::<types::UserName>().is_ok(), of(r"^[^\x00-\x1f\x7f]+$"));
+        prop_assert_eq!(text.parse::<types::JobTag>().is_ok(), of(r"^[^,\x00-\x1f\x7f]+$"));
+    }
+}
+
+/// What looks like one and is none.
+#[test]
+fn other_patterns_keep_their_engine() {
+    for pattern in [
+        "'^[a-z]*$'",
+        "'[a-z]+$'",
+        "'^[a-z]+'",
+        "'^[a-z]{1,3}$'",
+        "'^[a-z]+[0-9]$'",
+        "'^(?:[a-z]+|1)$'",
+    ] {
+        let types = types_of(pattern);
+        assert!(types.contains("if !PATTERN.is_match(value) {"), "{pattern}");
+    }
 }
 
 /// Digits of `ECMAScript` are ten, the engine's are some hundred.
 #[test]
 fn a_pattern_means_what_it_means_in_the_contract() {
-    let types = types(r"'^\d[\w/]\cA$'");
+    let types = types_of(r"'^\d[\w/]\cA$'");
     let compiled = r#"::regex::Regex::new("^[0-9][[A-Za-z0-9_]/]\u{1}$")"#;
     assert!(types.contains(compiled), "{types}");
     // What a refusal says is what the contract says.
