@@ -4,14 +4,10 @@
 
 use std::mem;
 
-use quote::quote;
 use regex::Regex;
 use regex_syntax::hir::{Class, ClassUnicodeRange, HirKind, Look, Repetition};
 use syn::{
-    Block, Expr, ExprCall, File, Item, Lit, LitStr, Pat, Path, Stmt, Token,
-    parse::Parser,
-    parse_quote,
-    punctuated::Punctuated,
+    Block, Expr, ExprCall, File, Item, Lit, LitStr, Pat, Path, Stmt, parse_quote,
     visit::Visit,
     visit_mut::{self, VisitMut},
 };
@@ -142,10 +138,10 @@ fn ranges(pattern: &str) -> Option<Pat> {
         let (first, last) = (range.start(), range.end());
         parse_quote!(#first..=#last)
     };
-    let ranges: Punctuated<Pat, Token![|]> = class.iter().map(range).collect();
+    let ranges: Vec<Pat> = class.iter().map(range).collect();
     (1..=MOST_RANGES)
         .contains(&ranges.len())
-        .then(|| Pat::parse_multi.parse2(quote!(#ranges)).ok())?
+        .then(|| parse_quote!(#(#ranges)|*))
 }
 
 fn is_regress(path: &Path) -> bool {

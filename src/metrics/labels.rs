@@ -59,7 +59,7 @@ pub(super) struct JobAndStatus {
     pub(super) status: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct Request {
     pub(super) operation: &'static str,
     pub(super) status: u16,

@@ -42,12 +42,11 @@ impl Requests {
     }
 
     /// Of all threads, in one order.
-    fn all(&self) -> BTreeMap<(&'static str, u16), Times> {
+    fn all(&self) -> BTreeMap<Request, Times> {
         let mut all = BTreeMap::<_, Times>::new();
         for thread in self.0.iter() {
             for (request, times) in lock(thread).iter() {
-                let place = all.entry((request.operation, request.status)).or_default();
-                place.add(times);
+                all.entry(request.clone()).or_default().add(times);
             }
         }
         all
@@ -88,11 +87,10 @@ impl Collector for Requests {
         let mut counts =
             encoder.encode_descriptor("http_requests", help, None, MetricType::Counter)?;
         let mut operations = BTreeMap::<_, Times>::new();
-        for ((operation, status), times) in all {
-            let labels = Request { operation, status };
+        for (request, times) in all {
             let count = ConstCounter::new(times.count());
-            count.encode(counts.encode_family(&labels)?)?;
-            operations.entry(operation).or_default().add(&times);
+            count.encode(counts.encode_family(&request)?)?;
+            operations.entry(request.operation).or_default().add(&times);
         }
         let mut durations = encoder.encode_descriptor(
             "http_request_duration",

@@ -56,8 +56,7 @@ impl<C: Send> Clone for Readers<C> {
 }
 
 impl<C: Send + 'static> Readers<C> {
-    /// Lends at most `connections` at the same time. Beside them, there is at most one for each thread that ever called
-    /// `read_here` while as many others did.
+    /// Lends at most `connections` at the same time. Beside them, each of the threads that call `read_here` keeps one.
     pub(super) fn new(
         connections: usize,
         open: impl Fn() -> Result<C, StoreError> + Send + Sync + 'static,
