@@ -3,18 +3,17 @@
 
 use std::{
     any::Any,
-    future::ready,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use dropshot::{
-    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
-    RequestContext, ServerContext,
+    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtensionMode, ExtractorMetadata,
+    HttpError, RequestContext, ServerContext,
 };
-use futures::future::BoxFuture;
 use http::{
     HeaderMap, Request, Uri,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
@@ -39,49 +38,51 @@ use crate::{
 /// A body that has not come by then will not come.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the one extractor of every operation makes of a request.
+/// What was made of a request.
 pub(super) struct Received<O: Operation> {
     pub(super) input: Result<Input<O>, Failure>,
     pub(super) began: Instant,
 }
 
+impl<O: Operation> Received<O> {
+    /// Of an operation without a body: there is nothing to wait for.
+    pub(super) fn of(request: &RequestContext<Arc<ApiContext>>) -> Self {
+        let began = Instant::now();
+        let (context, asked) = (request.context(), &request.request);
+        let from = asked.remote_addr().ip();
+        let input = catch_unwind(AssertUnwindSafe(|| {
+            without_body::<O>(context, from, asked.uri(), asked.headers())
+        }));
+        let input = caught(&context.metrics, input);
+        Self { input, began }
+    }
+}
+
+/// The one extractor: of every operation with a body.
+#[async_trait]
 impl<O: Operation> ExclusiveExtractor for Received<O> {
-    /// Written out, with the lifetimes that `async_trait` gives the trait: an operation without a body has nothing to wait
-    /// for, so its box holds what was received and no future that could also read a body.
-    fn from_request<'r, 'f, Context: ServerContext + 'f>(
-        rqctx: &'r RequestContext<Context>,
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
         request: Request<Body>,
-    ) -> BoxFuture<'f, Result<Self, HttpError>>
-    where
-        'r: 'f,
-        Self: 'f,
-    {
+    ) -> Result<Self, HttpError> {
         let began = Instant::now();
         let from = rqctx.request.remote_addr().ip();
         let context: &dyn Any = rqctx.context();
         let Some(context) = context.downcast_ref::<Arc<ApiContext>>() else {
             let error = "the server has another context".to_owned();
-            return Box::pin(ready(Err(HttpError::for_internal_error(error))));
+            return Err(HttpError::for_internal_error(error));
         };
         let (head, body) = request.into_parts();
-        if O::HAS_BODY {
-            return Box::pin(async move {
-                let input = with_body::<O>(context, from, &head, body);
-                let input = contained(&context.metrics, input).await;
-                Ok(Self { input, began })
-            });
-        }
-        let input = catch_unwind(AssertUnwindSafe(|| {
-            without_body::<O>(context, from, &head.uri, &head.headers)
-        }));
-        let input = caught(&context.metrics, input);
-        Box::pin(ready(Ok(Self { input, began })))
+        let input = with_body::<O>(context, from, &head, body);
+        let input = contained(&context.metrics, input).await;
+        Ok(Self { input, began })
     }
 
+    /// The endpoint knows its parameters (operation.rs).
     fn metadata(_: ApiEndpointBodyContentType) -> ExtractorMetadata {
         ExtractorMetadata {
-            extension_mode: O::extension(),
-            parameters: O::parameters(),
+            extension_mode: ExtensionMode::None,
+            parameters: Vec::new(),
         }
     }
 }

@@ -124,7 +124,8 @@ where
 }
 
 fn replay(answer: StoredAnswer) -> Result<Reply, Failure> {
-    let reply = Reply::text(answer.status, answer.body).ok_or_else(unreadable)?;
+    let own = answer.headers.len() + 1;
+    let reply = Reply::text(answer.status, own, answer.body).ok_or_else(unreadable)?;
     let reply = answer
         .headers
         .iter()

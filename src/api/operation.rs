@@ -9,10 +9,7 @@ use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
     HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Either},
-};
+use futures::{FutureExt, future::Either};
 use http::StatusCode;
 use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::Schema};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
@@ -29,13 +26,12 @@ use super::{
 use crate::metrics::Metrics;
 
 /// One operation of the contract. Implemented by generated markers only.
-pub(crate) trait Operation: Send + Sync + 'static {
+pub(crate) trait Operation: Sized + Send + Sync + 'static {
     const ID: &'static str;
     /// Whether a caller must prove who it is.
     const SECURED: bool;
     /// Whether it only reads (RFC 9110 §9.2.1): there is nothing to finish when the caller has gone away.
     const SAFE: bool;
-    const HAS_BODY: bool;
     /// Whether it takes an Idempotency-Key.
     const IDEMPOTENT: bool;
     /// The error statuses that the contract declares.
@@ -53,6 +49,12 @@ pub(crate) trait Operation: Send + Sync + 'static {
         ExtensionMode::None
     }
     fn response() -> ApiEndpointResponse;
+
+    /// What answers it.
+    fn run(
+        context: &ApiContext,
+        input: Input<Self>,
+    ) -> impl Future<Output = Result<Self::Success, Failure>> + Send;
 }
 
 /// A request that has passed: typed, and for the body also as JSON, since types cannot tell null from absent.
@@ -68,22 +70,18 @@ pub(crate) struct Input<O: Operation> {
     pub key: Option<Key>,
 }
 
-/// Runs a handler on what was received: to its end, log line and count included, also when the caller hangs up, unless
-/// it only reads.
-///
-/// The handler's future comes in a box: what is around it is moved some times before it runs, with all that it holds.
+/// Answers what `receive` makes of the request: to its end, log line and count included, also when the caller hangs up,
+/// unless it only reads.
 pub(super) fn answer<O: Operation>(
     request: RequestContext<Arc<ApiContext>>,
-    received: Received<O>,
-    handler: impl for<'c> FnOnce(&'c ApiContext, Input<O>) -> BoxFuture<'c, Result<O::Success, Failure>>
-    + Send
-    + 'static,
+    receive: impl FnOnce(&RequestContext<Arc<ApiContext>>) -> Received<O> + Send + 'static,
 ) -> impl Future<Output = Result<Answer<O>, Failed<O>>> + Send {
     // Before the block takes the request.
     let finishing = (!O::SAFE).then(|| request.context().finishing.clone());
     // A block: an `async fn` would keep its arguments a second time beside what it makes of them.
     let answered = async move {
         let context = request.context();
+        let received = receive(&request);
         let mut told = Told::<O> {
             request: &request,
             began: received.began,
@@ -91,7 +89,11 @@ pub(super) fn answer<O: Operation>(
             operation: PhantomData,
         };
         let outcome = match received.input {
-            Ok(input) => contained(&context.metrics, handler(context, input)).await,
+            Ok(input) => {
+                // In a box: what is around it is moved some times before it runs, with all that it holds.
+                let run = Box::pin(async move { O::run(context, input).await });
+                contained(&context.metrics, run).await
+            }
             Err(failure) => Err(failure),
         };
         let reply = match outcome {
@@ -253,6 +255,7 @@ impl<O: Operation> JsonSchema for Failed<O> {
 pub(super) fn endpoint<O: Operation>(
     mut endpoint: ApiEndpoint<Arc<ApiContext>>,
 ) -> ApiEndpoint<Arc<ApiContext>> {
+    endpoint.parameters = O::parameters();
     endpoint.extension_mode = O::extension();
     endpoint
 }

@@ -4,25 +4,22 @@
 use dropshot::Body;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{
-        CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-    },
+    header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
 };
 use serde::Serialize;
 
 use crate::{contract::types::ErrorCode, model::Fault, store::StoredAnswer};
 
-/// Room for those of every answer, the operation's own and Dropshot's: a map that grows is built anew.
-const HEADERS: usize = 8;
-
-/// What every answer says.
-const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+/// What every answer says. OWASP's list for JSON (REST Security Cheat Sheet, "Security Headers"): what only a page has
+/// a use for, such as `Referrer-Policy`, is said of pages (unpublished.rs).
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Those of every answer with a body: its type, Dropshot's request id, and what every answer says.
+const COMMON: usize = 5;
 
 /// An answer on its way out.
 #[derive(Debug)]
@@ -33,22 +30,23 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// A JSON body. The wire types always serialise; if one did not, the answer is 500.
-    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+    /// A JSON body. The wire types always serialise; if one did not, the answer is 500. `own` headers are going to be
+    /// added.
+    pub(crate) fn json(status: u16, own: usize, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body);
         let status = if body.is_ok() { status } else { 500 };
         Self {
             body: Some(body.unwrap_or_default()),
-            ..Self::empty(status)
+            ..Self::empty(status, own)
         }
     }
 
     /// A body that was written before.
-    pub(super) fn text(status: u16, body: String) -> Option<Self> {
+    pub(super) fn text(status: u16, own: usize, body: String) -> Option<Self> {
         StatusCode::from_u16(status).ok()?;
         Some(Self {
             body: (!body.is_empty()).then(|| body.into_bytes()),
-            ..Self::empty(status)
+            ..Self::empty(status, own)
         })
     }
 
@@ -65,11 +63,12 @@ impl Reply {
         }
     }
 
-    pub(crate) fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16, own: usize) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
-            headers: HeaderMap::with_capacity(HEADERS),
+            // All of them: a map that grows is built anew.
+            headers: HeaderMap::with_capacity(COMMON + own),
             body: None,
         }
     }
@@ -140,9 +139,10 @@ impl Failure {
     }
 
     pub(super) fn into_reply(self, request_id: &str) -> Reply {
+        let own = self.headers.len();
         let reply = match &self.body {
-            Some(body) => Reply::json(self.status, body),
-            None => Reply::json(self.status, &self.shape(request_id)),
+            Some(body) => Reply::json(self.status, own, body),
+            None => Reply::json(self.status, own, &self.shape(request_id)),
         };
         self.headers
             .into_iter()

@@ -1,13 +1,11 @@
 //! Owns what is served beside the contract: metrics, the document and a page to read it, CORS preflights.
 //! None of it is JSON of the contract's, so none of it is in the document.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use dropshot::{
-    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointBodyContentType,
-    ApiEndpointVersions, Body, ExclusiveExtractor, ExtensionMode, ExtractorMetadata, HttpError,
-    RequestContext, ServerContext,
+    ApiDescription, ApiDescriptionRegisterError, ApiEndpoint, ApiEndpointVersions, Body, HttpError,
+    RequestContext,
 };
 use http::{Method, Response, StatusCode};
 
@@ -71,38 +69,12 @@ pub(super) fn preflight<O: Operation>(path: &str) -> ApiEndpoint<Arc<ApiContext>
         "options_{}",
         path.replace(|c: char| !c.is_alphanumeric(), "_")
     );
-    let json = dropshot::CONTENT_TYPE_JSON;
-    let handler =
-        |request: Request, _: Variables<O>| async move { Ok::<_, HttpError>(allow(&request)) };
-    ApiEndpoint::new(
-        id,
-        handler,
-        Method::OPTIONS,
-        json,
-        path,
-        ApiEndpointVersions::All,
-    )
-    .visible(false)
-}
-
-/// A path's variables. They do not matter to a preflight, but Dropshot wants them taken, by their names.
-struct Variables<O>(PhantomData<O>);
-
-#[async_trait]
-impl<O: Operation> ExclusiveExtractor for Variables<O> {
-    async fn from_request<Context: ServerContext>(
-        _: &RequestContext<Context>,
-        _: http::Request<Body>,
-    ) -> Result<Self, HttpError> {
-        Ok(Self(PhantomData))
-    }
-
-    fn metadata(_: ApiEndpointBodyContentType) -> ExtractorMetadata {
-        ExtractorMetadata {
-            extension_mode: ExtensionMode::None,
-            parameters: Place::<O, dropshot::Path<Holder>>::parameters(),
-        }
-    }
+    let mut endpoint = hidden(&id, Method::OPTIONS, path, |request: Request| async move {
+        Ok(allow(&request))
+    });
+    // They do not matter to a preflight, but Dropshot wants a path's variables taken, by their names.
+    endpoint.parameters = Place::<O, dropshot::Path<Holder>>::parameters();
+    endpoint
 }
 
 fn allow(request: &Request) -> Response<Body> {
@@ -161,6 +133,7 @@ fn text(content_type: &str, body: impl Into<Body>) -> Result<Response<Body>, Htt
         .header("content-type", content_type)
         .header("x-content-type-options", "nosniff")
         .header("cache-control", "no-store")
+        .header("referrer-policy", "no-referrer")
         .header("content-security-policy", PAGE_POLICY);
     Ok(response.body(body.into())?)
 }

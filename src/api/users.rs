@@ -45,7 +45,7 @@ pub(super) async fn create_user(
     let metrics = context.metrics.clone();
     let answer = move |created: &UserCreated| {
         let user = &created.user;
-        let (body, location) = (wire::user(user)?, format!("/users/{}", user.id));
+        let (body, location) = (wire::user(user.clone())?, format!("/users/{}", user.id));
         Ok(CreateUserOk::created(&body, etag(user.version), location).into())
     };
     let reply = idempotency::once(context, input.key, "/body", answer, |once| async {
@@ -64,7 +64,8 @@ pub(super) async fn get_user(
 ) -> Result<GetUserOk, Failure> {
     let id = row(input.path.id).ok_or_else(not_found)?;
     let user = context.store.user_get(id).await?.ok_or_else(not_found)?;
-    Ok(GetUserOk::ok(&wire::user(&user)?, etag(user.version)))
+    let version = etag(user.version);
+    Ok(GetUserOk::ok(&wire::user(user)?, version))
 }
 
 pub(super) async fn update_user(
@@ -99,7 +100,8 @@ pub(super) async fn update_user(
         is_active: patch.is_active,
     };
     let user = context.store.user_update(id, change, version).await?;
-    Ok(UpdateUserOk::ok(&wire::user(&user)?, etag(user.version)))
+    let version = etag(user.version);
+    Ok(UpdateUserOk::ok(&wire::user(user)?, version))
 }
 
 pub(super) async fn delete_user(
@@ -142,7 +144,10 @@ pub(super) async fn list_users(
     let users = context.store.user_list(filter, page.before, limit + 1);
     let mut users = users.await?;
     let next_page = page.cut(&mut users, limit, |user| user.id);
-    let items = users.iter().map(wire::user).collect::<Result<_, _>>()?;
+    let items = users
+        .into_iter()
+        .map(wire::user)
+        .collect::<Result<_, _>>()?;
     Ok(ListUsersOk::ok(&types::UserPage { items, next_page }))
 }
 

@@ -203,7 +203,7 @@ impl Target for Database {
         let job = job_for(&user);
         let stored = self.store.user_create(user, job).await;
         let stored = stored.map_err(|error| Failure::of_store(error, "user"))?;
-        Ok(wire::user(&stored.user)?)
+        Ok(wire::user(stored.user)?)
     }
 
     async fn users(&self, filter: UserFilter, limit: u32) -> Result<Vec<types::User>, Failure> {
@@ -214,7 +214,7 @@ impl Target for Database {
             let rows = rows.map_err(|error| Failure::of_store(error, "users"))?;
             before = rows.last().map(|row| row.id);
             let ended = rows.len() < wanted;
-            for row in &rows {
+            for row in rows {
                 users.push(wire::user(row)?);
             }
             if ended {
@@ -227,9 +227,8 @@ impl Target for Database {
     async fn user(&self, id: u64) -> Result<types::User, Failure> {
         let found = self.store.user_get(number(id)?).await;
         let found = found.map_err(|error| Failure::of_store(error, &user(id)))?;
-        Ok(wire::user(
-            &found.ok_or_else(|| Failure::NotFound(user(id)))?,
-        )?)
+        let found = found.ok_or_else(|| Failure::NotFound(user(id)))?;
+        Ok(wire::user(found)?)
     }
 
     async fn user_update(&self, id: u64, body: Value) -> Result<types::User, Failure> {
@@ -243,7 +242,7 @@ impl Target for Database {
         };
         let stored = self.store.user_update(number(id)?, change, None).await;
         let stored = stored.map_err(|error| Failure::of_store(error, &user(id)))?;
-        Ok(wire::user(&stored)?)
+        Ok(wire::user(stored)?)
     }
 
     async fn user_delete(&self, id: u64) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ mod refusal;
 mod schema_lint;
 mod server;
 mod spec;
+mod text;
 mod types;
 mod xjob;
 

@@ -33,6 +33,7 @@ pub(super) fn generate(spec: &Spec) -> Result<String, Refused> {
             context::ApiContext,
             document::{Holder, Place},
             enqueue::{EnqueueOperation, enqueue},
+            extract::Received,
             operation::{Failed, Input, Operation, answer},
             reply::{Failure, Reply},
         };
@@ -87,7 +88,7 @@ fn operation(operation: &Operation) -> TokenStream {
         || quote! { serde::de::IgnoredAny },
         |body| quote! { types::#body },
     );
-    let (safe, has_body) = (operation.method == "GET", body.is_some());
+    let safe = operation.method == "GET";
     let idempotent = takes_idempotency_key(operation);
     let error = format_ident!(
         "{}",
@@ -105,6 +106,12 @@ fn operation(operation: &Operation) -> TokenStream {
     let metadata = metadata(&marker, emitted(operation));
     let success = success(&ok, operation);
     let job = job(operation, &marker, &ok);
+    let handler = format_ident!("{id}");
+    let run = if operation.job.is_some() {
+        quote! { enqueue::<Self>(context, input) }
+    } else {
+        quote! { Api::#handler(context, input) }
+    };
     let doc = format!(
         " `{} {}`: {}",
         operation.method, operation.path, operation.summary
@@ -118,7 +125,6 @@ fn operation(operation: &Operation) -> TokenStream {
             const ID: &'static str = #id;
             const SECURED: bool = #secured;
             const SAFE: bool = #safe;
-            const HAS_BODY: bool = #has_body;
             const IDEMPOTENT: bool = #idempotent;
             const ERRORS: &'static [u16] = &[#(#statuses),*];
             type Path = #path;
@@ -135,6 +141,13 @@ fn operation(operation: &Operation) -> TokenStream {
             #extension
 
             #metadata
+
+            fn run(
+                context: &ApiContext,
+                input: Input<Self>,
+            ) -> impl Future<Output = Result<Self::Success, Failure>> + Send {
+                #run
+            }
         }
 
         #success
@@ -226,10 +239,11 @@ fn success(ok: &Ident, operation: &Operation) -> TokenStream {
             .map(|header| format_ident!("{}", names::field_name(header)))
             .collect();
         let headers = response.headers.keys().map(|name| name.to_lowercase());
+        let own = arguments.len();
         let written = if body.is_some() {
-            quote! { Reply::json(#status, body) }
+            quote! { Reply::json(#status, #own, body) }
         } else {
-            quote! { Reply::empty(#status) }
+            quote! { Reply::empty(#status, #own) }
         };
         let doc = format!(" {}: {}", response.status, response.description);
         quote! {
@@ -333,18 +347,18 @@ fn registration(operation: &Operation) -> TokenStream {
     } = operation;
     let marker = marker(operation);
     let method = format_ident!("{}", operation.method);
-    let handler = format_ident!("{}", operation.id);
-    let call = if operation.job.is_some() {
-        quote! { enqueue::<#marker>(context, input).await }
+    let (received, receive) = if operation.body.is_some() {
+        let received = quote! { , received: Received<#marker> };
+        (Some(received), quote! { |_| received })
     } else {
-        quote! { Api::#handler(context, input).await }
+        (None, quote! { Received::of })
     };
     quote! {
         description.register(super::operation::endpoint::<#marker>(
             dropshot::ApiEndpoint::new(
                 #id.to_owned(),
-                |request: dropshot::RequestContext<std::sync::Arc<ApiContext>>, received: super::extract::Received<#marker>| {
-                    answer(request, received, |context, input| Box::pin(async move { #call }))
+                |request: dropshot::RequestContext<std::sync::Arc<ApiContext>> #received| {
+                    answer::<#marker>(request, #receive)
                 },
                 http::Method::#method,
                 dropshot::CONTENT_TYPE_JSON,

@@ -10,7 +10,7 @@ use quote::quote;
 use serde_json::json;
 use syn::{File, Item};
 
-use super::{Spec, pattern, refusal::Refused};
+use super::{Spec, pattern, refusal::Refused, text};
 
 pub(super) struct Generated {
     /// The items of the `types` module.
@@ -33,6 +33,7 @@ pub(super) fn generate(spec: &Spec) -> Result<Generated, Refused> {
         items: types,
     };
     pattern::unite(&mut types);
+    text::keep(&mut types);
     Ok(Generated {
         types: prettyplease::unparse(&types),
         // Its sketches of calls are no programs; as tests they would only be reported as ignored.

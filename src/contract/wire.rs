@@ -35,13 +35,13 @@ impl From<types::error::ConversionError> for WireError {
 }
 
 /// A user. Its additional data is not shown.
-pub fn user(user: &User) -> Result<types::User, WireError> {
+pub fn user(user: User) -> Result<types::User, WireError> {
     Ok(types::User {
         id: id(user.id)?,
-        email: user.email.parse()?,
+        email: user.email.try_into()?,
         age: types::UserAge(user.age),
-        name: text(user.name.as_deref())?,
-        bio: text(user.bio.as_deref())?,
+        name: user.name.map(TryInto::try_into).transpose()?,
+        bio: user.bio.map(TryInto::try_into).transpose()?,
         is_active: user.is_active,
     })
 }

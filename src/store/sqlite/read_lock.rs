@@ -21,7 +21,7 @@ use thread_local::ThreadLocal;
 use super::background::Word;
 
 /// How long it is kept. Meanwhile a checkpoint, whoever's, gets no further than to what was there when it was taken.
-const TERM: Duration = Duration::from_millis(20);
+const TERM: Duration = Duration::from_millis(50);
 /// Reads in a term that make it worth its while: it costs what some reads cost.
 const MANY: u32 = 16;
 /// After so many of one thread, the keeper is told.

@@ -223,6 +223,12 @@ async fn answers_tell_browsers_to_be_careful() {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         assert!(answer.header("x-request-id").is_some(), "{path}");
     }
+    let user = server.get("/users/1").await;
+    assert_eq!(user.header("x-frame-options"), Some("DENY"));
+    let page = server.get("/docs").await;
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    let policy = page.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
     server.close().await;
 }
 

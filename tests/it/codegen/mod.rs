@@ -4,6 +4,7 @@ mod fingerprints;
 mod golden;
 mod patterns;
 mod refusals;
+mod texts;
 
 #[path = "../../../src/codegen/mod.rs"]
 #[allow(

@@ -56,6 +56,8 @@ fn sqlite_is_compiled_as_this_project_wants_it() {
     assert!(has("THREADSAFE=2"), "{options:?}");
     assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
     assert!(has("DEFAULT_PCACHE_INITSZ=0"), "{options:?}");
+    assert!(has("OMIT_SHARED_CACHE"), "{options:?}");
+    assert!(has("OMIT_PROGRESS_CALLBACK"), "{options:?}");
     assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
 
