@@ -80,14 +80,7 @@ fn operation(operation: &Operation) -> TokenStream {
     let marker = marker(operation);
     let ok = format_ident!("{marker}Ok");
     let [path, query, header] = Place::ALL.map(|place| parameters_type(operation, place));
-    let body = operation
-        .body
-        .as_ref()
-        .map(|body| format_ident!("{}", body.schema));
-    let body_type = body.as_ref().map_or_else(
-        || quote! { serde::de::IgnoredAny },
-        |body| quote! { types::#body },
-    );
+    let body = type_or_any(operation.body.as_ref().map(|body| &*body.schema));
     let safe = operation.method == "GET";
     let idempotent = takes_idempotency_key(operation);
     let error = format_ident!(
@@ -106,12 +99,7 @@ fn operation(operation: &Operation) -> TokenStream {
     let metadata = metadata(&marker, emitted(operation));
     let success = success(&ok, operation);
     let job = job(operation, &marker, &ok);
-    let handler = format_ident!("{id}");
-    let run = if operation.job.is_some() {
-        quote! { enqueue::<Self>(context, input) }
-    } else {
-        quote! { Api::#handler(context, input) }
-    };
+    let run = run(operation);
     let doc = format!(
         " `{} {}`: {}",
         operation.method, operation.path, operation.summary
@@ -130,7 +118,7 @@ fn operation(operation: &Operation) -> TokenStream {
             type Path = #path;
             type Query = #query;
             type Header = #header;
-            type Body = #body_type;
+            type Body = #body;
             type Success = #ok;
             type Error = schema::#error;
 
@@ -142,16 +130,29 @@ fn operation(operation: &Operation) -> TokenStream {
 
             #metadata
 
-            fn run(
-                context: &ApiContext,
-                input: Input<Self>,
-            ) -> impl Future<Output = Result<Self::Success, Failure>> + Send {
-                #run
-            }
+            #run
         }
 
         #success
         #job
+    }
+}
+
+/// What answers it.
+fn run(operation: &Operation) -> TokenStream {
+    let handler = format_ident!("{}", operation.id);
+    let call = if operation.job.is_some() {
+        quote! { enqueue::<Self>(context, input) }
+    } else {
+        quote! { Api::#handler(context, input) }
+    };
+    quote! {
+        fn run(
+            context: &ApiContext,
+            input: Input<Self>,
+        ) -> impl Future<Output = Result<Self::Success, Failure>> + Send {
+            #call
+        }
     }
 }
 
@@ -170,12 +171,15 @@ fn emitted(operation: &Operation) -> &Response {
 
 /// The type of all parameters in one place.
 fn parameters_type(operation: &Operation, place: Place) -> TokenStream {
-    operation.parameters_type(place).map_or_else(
+    type_or_any(operation.parameters_type(place).as_deref())
+}
+
+/// A type of the contract, or what takes anything.
+fn type_or_any(name: Option<&str>) -> TokenStream {
+    let named = name.map(|name| format_ident!("{name}"));
+    named.map_or_else(
         || quote! { serde::de::IgnoredAny },
-        |name| {
-            let name = format_ident!("{name}");
-            quote! { types::#name }
-        },
+        |name| quote! { types::#name },
     )
 }
 

@@ -68,7 +68,7 @@ fn take_check(item: &mut ItemImpl) -> Option<ItemImpl> {
     let copy: Expr = parse_quote!(Ok(Self(value.to_string())));
     match block.stmts.last_mut() {
         Some(Stmt::Expr(last, None)) if tokens(last) == tokens(&copy) => {
-            *last = parse_quote!(Ok(()))
+            *last = parse_quote!(Ok(()));
         }
         _ => return None,
     }

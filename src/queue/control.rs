@@ -10,11 +10,12 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     held::Held,
     outcome::{self, RunEnd, StopReason},
-    run,
+    run::{self, Brakes},
     runner::{Order, Runner},
     settle::{Batch, Unsettled},
     wait::Wait,
@@ -81,6 +82,8 @@ pub(super) struct Control {
     pub(super) unsettled: Unsettled,
     pub(super) events: FuturesUnordered<BoxFuture<'static, Event>>,
     phase: Phase,
+    /// Drops all runs without waiting for them.
+    drop_now: CancellationToken,
     wakeups: Wakeups,
     /// There may be jobs to claim.
     look: bool,
@@ -102,6 +105,7 @@ impl Control {
             unsettled: Unsettled::default(),
             events: FuturesUnordered::new(),
             phase: Phase::Running,
+            drop_now: CancellationToken::new(),
             look: true,
             claiming: Claiming::No,
             claim_wait: Wait::default(),
@@ -276,7 +280,9 @@ impl Control {
     fn start(&mut self, mut job: ClaimedJob, lease_end: Instant) {
         let lease = (job.id, job.lease);
         let payload = std::mem::take(&mut job.payload);
-        let mut held = Held::new(job.clone(), lease_end);
+        let job = Arc::new(job);
+        let brakes = Brakes::new(&self.drop_now);
+        let mut held = Held::new(Arc::clone(&job), brakes.clone(), lease_end);
         self.running += 1;
         if self.phase != Phase::Running {
             // Claimed while the stop began.
@@ -285,7 +291,6 @@ impl Control {
             self.run_ended(lease, RunEnd::Dropped);
             return;
         }
-        let brakes = held.brakes.clone();
         self.held.insert(lease, held);
         let runner = Arc::clone(&self.runner);
         let processors = self.processors.clone();
@@ -323,9 +328,7 @@ impl Control {
             }
             Order::StopNow => {
                 self.stop_runs();
-                for held in self.held.values() {
-                    held.brakes.drop_now.cancel();
-                }
+                self.drop_now.cancel();
             }
         }
     }

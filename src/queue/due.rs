@@ -1,10 +1,21 @@
 //! Owns doing what is due and no more, without loops, timers or threads: for tests and for one-off runs.
 //! Must not know: any concrete job type, or SQL.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use tokio::{runtime::Handle, time::Instant};
+use tokio_util::sync::CancellationToken;
 
-use super::{held::Held, maintenance::BATCH, outcome, run, runner::Runner, settle::report, ticks};
+use super::{
+    held::Held,
+    maintenance::BATCH,
+    outcome,
+    run::{self, Brakes},
+    runner::Runner,
+    settle::report,
+    ticks,
+};
 use crate::store::{Claim, StoreError};
 
 impl Runner {
@@ -39,7 +50,8 @@ impl Runner {
         let lease_end = Instant::now() + self.config.lease;
         let ended = join_all(jobs.into_iter().map(async |mut job| {
             let payload = std::mem::take(&mut job.payload);
-            let mut held = Held::new(job, lease_end);
+            let brakes = Brakes::new(&CancellationToken::new());
+            let mut held = Held::new(Arc::new(job), brakes, lease_end);
             let processors = Handle::current();
             let end = run::run(self, &held.job, payload, &held.brakes, &processors).await;
             held.has_ended();

@@ -1,7 +1,10 @@
 //! Owns one job that this process holds a lease on: running, or ended and not settled yet.
 //! Must not know: the store, or other jobs.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use slog::{KV, Record, Serializer};
 use tokio::time::Instant;
 
 use super::{outcome::StopReason, run::Brakes};
@@ -11,7 +14,7 @@ use crate::model::ClaimedJob;
 #[derive(Debug)]
 pub(super) struct Held {
     /// Its payload has gone to the run.
-    pub(super) job: ClaimedJob,
+    pub(super) job: Arc<ClaimedJob>,
     pub(super) brakes: Brakes,
     /// Why the run was asked to stop, if it was.
     pub(super) stop: Option<StopReason>,
@@ -23,10 +26,10 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(job: ClaimedJob, lease_end: Instant) -> Self {
+    pub(super) fn new(job: Arc<ClaimedJob>, brakes: Brakes, lease_end: Instant) -> Self {
         Self {
             job,
-            brakes: Brakes::default(),
+            brakes,
             stop: None,
             lease_end,
             began: Instant::now(),
@@ -53,6 +56,17 @@ impl Held {
     /// From the moment it was due to the moment that it was taken, in seconds.
     pub(super) fn wait_seconds(&self) -> f64 {
         seconds_between(self.job.scheduled_at, self.job.started_at)
+    }
+}
+
+/// What a log says of a run that has ended. Asked for when a line is written: most are not.
+impl KV for Held {
+    fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
+        serializer.emit_i64("job_id".into(), self.job.id)?;
+        serializer.emit_str("job_type".into(), &self.job.job_type)?;
+        serializer.emit_i32("attempt".into(), self.job.attempt)?;
+        let seconds = self.run_seconds.unwrap_or_default();
+        serializer.emit_f64("duration_ms".into(), seconds * 1000.0)
     }
 }
 

@@ -14,15 +14,22 @@ use super::{JobContext, outcome::RunEnd, reports::Reports, runner::Runner};
 use crate::model::ClaimedJob;
 
 /// How a run is stopped from outside.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Brakes {
     /// Asks the processor; see [`JobContext::stop`].
     pub(super) stop: CancellationToken,
-    /// Drops the run without waiting for it.
-    pub(super) drop_now: CancellationToken,
+    /// Drops the run, and all others with it, without waiting for it.
+    drop_now: CancellationToken,
 }
 
 impl Brakes {
+    pub(super) fn new(drop_now: &CancellationToken) -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            drop_now: drop_now.clone(),
+        }
+    }
+
     /// When the run has had its `grace` after being asked to stop.
     async fn pulled(&self, grace: Duration) {
         let asked = async {

@@ -127,35 +127,28 @@ pub(super) fn report(
     settled: Settled,
 ) {
     let job = &held.job;
-    let run_seconds = held.run_seconds.unwrap_or_default();
-    let log = log.new(slog::o!(
-        "job_id" => job.id,
-        "job_type" => job.job_type.clone(),
-        "attempt" => job.attempt,
-        "duration_ms" => run_seconds * 1000.0,
-    ));
     let Settled::Accepted(status) = settled else {
-        warn!(log, "outcome refused: the lease was somebody else's");
+        warn!(log, "outcome refused: the lease was somebody else's"; held);
         metrics.lease_lost(&job.job_type);
         return;
     };
     metrics.job_processed(
         &job.job_type,
         label(settlement, status),
-        run_seconds,
+        held.run_seconds.unwrap_or_default(),
         held.wait_seconds(),
     );
     match settlement {
-        Settlement::Complete { .. } => info!(log, "job completed"),
+        Settlement::Complete { .. } => info!(log, "job completed"; held),
         Settlement::Retry { error, delay, .. } => {
-            warn!(log, "run failed"; "error" => error, "status" => status.as_str(), "delay_ms" => delay.as_millis());
+            warn!(log, "run failed"; held, "error" => error, "status" => status.as_str(), "delay_ms" => delay.as_millis());
         }
-        Settlement::Fail { error, .. } => error!(log, "job failed"; "error" => error),
+        Settlement::Fail { error, .. } => error!(log, "job failed"; held, "error" => error),
         Settlement::Snooze { delay } => {
-            info!(log, "job snoozed"; "status" => status.as_str(), "delay_ms" => delay.as_millis());
+            info!(log, "job snoozed"; held, "status" => status.as_str(), "delay_ms" => delay.as_millis());
         }
-        Settlement::Release => info!(log, "job given back"; "status" => status.as_str()),
-        Settlement::Cancel { .. } => info!(log, "job cancelled"),
+        Settlement::Release => info!(log, "job given back"; held, "status" => status.as_str()),
+        Settlement::Cancel { .. } => info!(log, "job cancelled"; held),
     }
 }
 
