@@ -46,8 +46,7 @@ pub(super) struct Received<O: Operation> {
 
 impl<O: Operation> Received<O> {
     /// Of an operation without a body: there is nothing to wait for.
-    pub(super) fn of(request: &RequestContext<Arc<ApiContext>>) -> Self {
-        let began = Instant::now();
+    pub(super) fn of(request: &RequestContext<Arc<ApiContext>>, began: Instant) -> Self {
         let (context, asked) = (request.context(), &request.request);
         let from = asked.remote_addr().ip();
         let input = catch_unwind(AssertUnwindSafe(|| {

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::{contract::types::ErrorCode, model::Fault, store::StoredAnswer};
 
-/// What every answer says. OWASP's list for JSON (REST Security Cheat Sheet, "Security Headers"): what only a page has
-/// a use for, such as `Referrer-Policy`, is said of pages (unpublished.rs).
+/// What every answer says. From OWASP's list for JSON (REST Security Cheat Sheet, "Security Headers"); what only a page
+/// has a use for, such as `Referrer-Policy`, is said of pages (unpublished.rs).
 const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -67,7 +67,7 @@ impl Reply {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
-            // All of them: a map that grows is built anew.
+            // All of them but CORS's, which most servers have none of: a map that grows is built anew.
             headers: HeaderMap::with_capacity(COMMON + own),
             body: None,
         }

@@ -353,7 +353,7 @@ fn registration(operation: &Operation) -> TokenStream {
     let method = format_ident!("{}", operation.method);
     let (received, receive) = if operation.body.is_some() {
         let received = quote! { , received: Received<#marker> };
-        (Some(received), quote! { |_| received })
+        (Some(received), quote! { |_, _| received })
     } else {
         (None, quote! { Received::of })
     };

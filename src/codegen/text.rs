@@ -58,13 +58,16 @@ fn block_of(item: &mut ItemImpl) -> Option<&mut Block> {
     })
 }
 
-/// Takes the check out of a `from_str` that ends with a copy.
+/// Takes the check out of a `from_str` that ends with a copy; of one that does nothing else, nothing.
 fn take_check(item: &mut ItemImpl) -> Option<ItemImpl> {
     if implemented(item) != "FromStr" {
         return None;
     }
     let text = item.self_ty.clone();
     let block = block_of(item)?;
+    if block.stmts.len() < 2 {
+        return None;
+    }
     let copy: Expr = parse_quote!(Ok(Self(value.to_string())));
     match block.stmts.last_mut() {
         Some(Stmt::Expr(last, None)) if tokens(last) == tokens(&copy) => {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crossbeam_utils::CachePadded;
+use foldhash::fast::RandomState;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
@@ -29,7 +30,7 @@ struct Times {
     sum: f64,
 }
 
-type ByRequest = HashMap<Request, Times>;
+type ByRequest = HashMap<Request, Times, RandomState>;
 
 /// The requests of one process. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -48,10 +48,10 @@ impl Runner {
         };
         let jobs = self.store.job_claim(claim).await?.jobs;
         let lease_end = Instant::now() + self.config.lease;
+        let never = CancellationToken::new();
         let ended = join_all(jobs.into_iter().map(async |mut job| {
             let payload = std::mem::take(&mut job.payload);
-            let brakes = Brakes::new(&CancellationToken::new());
-            let mut held = Held::new(Arc::new(job), brakes, lease_end);
+            let mut held = Held::new(Arc::new(job), Brakes::new(&never), lease_end);
             let processors = Handle::current();
             let end = run::run(self, &held.job, payload, &held.brakes, &processors).await;
             held.has_ended();

@@ -59,14 +59,14 @@ impl Held {
     }
 }
 
-/// What a log says of a run that has ended. Asked for when a line is written: most are not.
+/// What a log says of a run that has ended, when a line is written. slog has the last key first.
 impl KV for Held {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
-        serializer.emit_i64("job_id".into(), self.job.id)?;
-        serializer.emit_str("job_type".into(), &self.job.job_type)?;
-        serializer.emit_i32("attempt".into(), self.job.attempt)?;
         let seconds = self.run_seconds.unwrap_or_default();
-        serializer.emit_f64("duration_ms".into(), seconds * 1000.0)
+        serializer.emit_f64("duration_ms".into(), seconds * 1000.0)?;
+        serializer.emit_i32("attempt".into(), self.job.attempt)?;
+        serializer.emit_str("job_type".into(), &self.job.job_type)?;
+        serializer.emit_i64("job_id".into(), self.job.id)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -28,7 +29,7 @@ const METHODS: [&str; 8] = [
 pub struct Validator {
     mode: Mode,
     schemas: HashMap<String, jsonschema::Validator>,
-    operations: HashMap<String, Operation>,
+    operations: HashMap<String, Operation, RandomState>,
 }
 
 /// A request as it arrived.
@@ -70,7 +71,7 @@ impl Validator {
         let paths = document["paths"]
             .as_object()
             .ok_or(ValidatorError::Missing("paths"))?;
-        let mut operations = HashMap::new();
+        let mut operations = HashMap::default();
         for (template, path) in paths {
             for written in METHODS.iter().filter_map(|method| path.get(method)) {
                 let operation = Operation::new(document, &compiler, template, written)?;

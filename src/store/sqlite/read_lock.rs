@@ -23,7 +23,7 @@ use super::background::Word;
 /// How long it is kept. Meanwhile a checkpoint, whoever's, gets no further than to what was there when it was taken.
 const TERM: Duration = Duration::from_millis(50);
 /// Reads in a term that make it worth its while: it costs what some reads cost.
-const MANY: u32 = 16;
+const MANY: u32 = 40;
 /// After so many of one thread, the keeper is told.
 const SOME: u64 = 256;
 

@@ -225,6 +225,7 @@ async fn answers_tell_browsers_to_be_careful() {
     }
     let user = server.get("/users/1").await;
     assert_eq!(user.header("x-frame-options"), Some("DENY"));
+    assert_eq!(user.header("referrer-policy"), None, "JSON leads nowhere");
     let page = server.get("/docs").await;
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     let policy = page.header("content-security-policy").unwrap_or_default();

@@ -2,6 +2,10 @@
 
 use lockstep_client::types::UserName;
 use proptest::prelude::*;
+use serde::{
+    Deserialize,
+    de::value::{Error, StringDeserializer},
+};
 use serde_json::{from_str, from_value, json};
 
 /// However it comes, the same is checked, and a text that somebody owns stays where it is.
@@ -11,6 +15,11 @@ fn the_same_of_each(text: &str) -> Result<(), TestCaseError> {
     let kept = UserName::try_from(owned);
     if let Ok(kept) = &kept {
         prop_assert!(kept.as_ptr() == place && kept.as_str() == text);
+    }
+    let owned = text.to_owned();
+    let place = owned.as_ptr();
+    if let Ok(read) = UserName::deserialize(StringDeserializer::<Error>::new(owned)) {
+        prop_assert!(read.as_ptr() == place && kept.is_ok());
     }
     let error = kept.as_ref().err().map(ToString::to_string);
     let of = |other: Result<UserName, _>| {
