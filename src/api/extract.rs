@@ -45,15 +45,19 @@ pub(super) struct Received<O: Operation> {
 }
 
 impl<O: Operation> Received<O> {
-    /// Of an operation without a body: there is nothing to wait for.
-    pub(super) fn of(request: &RequestContext<Arc<ApiContext>>, began: Instant) -> Self {
-        let (context, asked) = (request.context(), &request.request);
-        let from = asked.remote_addr().ip();
-        let input = catch_unwind(AssertUnwindSafe(|| {
-            without_body::<O>(context, from, asked.uri(), asked.headers())
-        }));
-        let input = caught(&context.metrics, input);
-        Self { input, began }
+    /// Of an operation without a body: it begins now, and is read by who answers it. There is nothing to wait for.
+    pub(super) fn later() -> impl FnOnce(&RequestContext<Arc<ApiContext>>) -> Self + Send + 'static
+    {
+        let began = Instant::now();
+        move |request| {
+            let (context, asked) = (request.context(), &request.request);
+            let from = asked.remote_addr().ip();
+            let input = catch_unwind(AssertUnwindSafe(|| {
+                without_body::<O>(context, from, asked.uri(), asked.headers())
+            }));
+            let input = caught(&context.metrics, input);
+            Self { input, began }
+        }
     }
 }
 

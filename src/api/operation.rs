@@ -74,15 +74,14 @@ pub(crate) struct Input<O: Operation> {
 /// unless it only reads.
 pub(super) fn answer<O: Operation>(
     request: RequestContext<Arc<ApiContext>>,
-    receive: impl FnOnce(&RequestContext<Arc<ApiContext>>, Instant) -> Received<O> + Send + 'static,
+    receive: impl FnOnce(&RequestContext<Arc<ApiContext>>) -> Received<O> + Send + 'static,
 ) -> impl Future<Output = Result<Answer<O>, Failed<O>>> + Send {
-    let began = Instant::now();
     // Before the block takes the request.
     let finishing = (!O::SAFE).then(|| request.context().finishing.clone());
     // A block: an `async fn` would keep its arguments a second time beside what it makes of them.
     let answered = async move {
         let context = request.context();
-        let received = receive(&request, began);
+        let received = receive(&request);
         let mut told = Told::<O> {
             request: &request,
             began: received.began,

@@ -353,9 +353,9 @@ fn registration(operation: &Operation) -> TokenStream {
     let method = format_ident!("{}", operation.method);
     let (received, receive) = if operation.body.is_some() {
         let received = quote! { , received: Received<#marker> };
-        (Some(received), quote! { |_, _| received })
+        (Some(received), quote! { |_| received })
     } else {
-        (None, quote! { Received::of })
+        (None, quote! { Received::later() })
     };
     quote! {
         description.register(super::operation::endpoint::<#marker>(
