@@ -87,11 +87,12 @@ impl Reply {
 
     pub(super) fn into_response(self) -> http::Response<Body> {
         let mut headers = self.headers;
+        // Nobody has set them before: there is nothing to look for.
         for (name, value) in ALWAYS {
-            headers.insert(name, value);
+            headers.append(name, value);
         }
         if self.body.is_some() {
-            headers.insert(CONTENT_TYPE, JSON);
+            headers.append(CONTENT_TYPE, JSON);
         }
         let mut response = http::Response::new(self.body.map_or_else(Body::empty, Body::from));
         *response.status_mut() = self.status;

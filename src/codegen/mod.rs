@@ -11,6 +11,7 @@
 mod document;
 mod fingerprint;
 mod jobs;
+mod length;
 mod lint;
 mod lint_operation;
 mod names;

@@ -4,10 +4,11 @@
 
 use std::mem;
 
+use proc_macro2::Span;
 use regex::Regex;
 use regex_syntax::hir::{Class, ClassUnicodeRange, HirKind, Look, Repetition};
 use syn::{
-    Block, Expr, ExprCall, File, Item, Lit, LitStr, Pat, Path, Stmt, parse_quote,
+    Block, Expr, ExprCall, File, Ident, Item, Lit, LitStr, Pat, Path, Stmt, parse_quote,
     visit::Visit,
     visit_mut::{self, VisitMut},
 };
@@ -35,7 +36,14 @@ pub(super) fn unite(types: &mut File) {
 
 struct Unite {
     /// Of the pattern that the innermost function asks for, if it needs no engine.
-    ranges: Option<Pat>,
+    ranges: Option<Ranges>,
+}
+
+/// What a text may be made of.
+struct Ranges {
+    /// `chars`, or `bytes`, which say the same of a class that has all characters beyond ASCII, or none of them.
+    of: Ident,
+    ranges: Pat,
 }
 
 impl VisitMut for Unite {
@@ -61,8 +69,8 @@ impl VisitMut for Unite {
         {
             let (pattern, text) = (&find.receiver, &find.args);
             *expr = match &self.ranges {
-                Some(ranges) => parse_quote! {
-                    #text.is_empty() || !#text.chars().all(|one| matches!(one, #ranges))
+                Some(Ranges { of, ranges }) => parse_quote! {
+                    #text.is_empty() || !#text.#of().all(|one| matches!(one, #ranges))
                 },
                 None => parse_quote!(!#pattern.is_match(#text)),
             };
@@ -110,7 +118,7 @@ const MOST_RANGES: usize = 8;
 
 /// The characters of a pattern like `^[a-z]+$`: one class, at least once, from end to end. An engine takes several times as
 /// long for such a text as looking at it.
-fn ranges(pattern: &str) -> Option<Pat> {
+fn ranges(pattern: &str) -> Option<Ranges> {
     let whole = regex_syntax::parse(&rust(pattern).ok()?).ok()?;
     let HirKind::Concat(parts) = whole.kind() else {
         return None;
@@ -134,14 +142,35 @@ fn ranges(pattern: &str) -> Option<Pat> {
     let HirKind::Class(Class::Unicode(class)) = sub.kind() else {
         return None;
     };
-    let range = |range: &ClassUnicodeRange| -> Pat {
-        let (first, last) = (range.start(), range.end());
-        parse_quote!(#first..=#last)
+    let ranges = class.ranges();
+    (1..=MOST_RANGES).contains(&ranges.len()).then(|| {
+        let bytes: Option<Vec<Pat>> = ranges.iter().map(of_bytes).collect();
+        let (of, ranges) = match bytes {
+            Some(bytes) => ("bytes", bytes),
+            None => ("chars", ranges.iter().map(of_chars).collect()),
+        };
+        Ranges {
+            of: Ident::new(of, Span::call_site()),
+            ranges: parse_quote!(#(#ranges)|*),
+        }
+    })
+}
+
+fn of_chars(range: &ClassUnicodeRange) -> Pat {
+    let (first, last) = (range.start(), range.end());
+    parse_quote!(#first..=#last)
+}
+
+/// Nothing, if some characters beyond ASCII are in the range and others are not: every byte of theirs is beyond it, too.
+fn of_bytes(range: &ClassUnicodeRange) -> Option<Pat> {
+    const BEYOND: char = '\u{80}';
+    let ascii = |of: char| u8::try_from(of).ok().filter(u8::is_ascii);
+    let (first, last) = match (range.start(), range.end()) {
+        (BEYOND, char::MAX) => (0x80, u8::MAX),
+        (first, char::MAX) => (ascii(first)?, u8::MAX),
+        (first, last) => (ascii(first)?, ascii(last)?),
     };
-    let ranges: Vec<Pat> = class.iter().map(range).collect();
-    (1..=MOST_RANGES)
-        .contains(&ranges.len())
-        .then(|| parse_quote!(#(#ranges)|*))
+    Some(parse_quote!(#first..=#last))
 }
 
 fn is_regress(path: &Path) -> bool {

@@ -10,7 +10,7 @@ use quote::quote;
 use serde_json::json;
 use syn::{File, Item};
 
-use super::{Spec, pattern, refusal::Refused, text};
+use super::{Spec, length, pattern, refusal::Refused, text};
 
 pub(super) struct Generated {
     /// The items of the `types` module.
@@ -33,6 +33,7 @@ pub(super) fn generate(spec: &Spec) -> Result<Generated, Refused> {
         items: types,
     };
     pattern::unite(&mut types);
+    length::ask_bytes_first(&mut types);
     text::keep(&mut types);
     Ok(Generated {
         types: prettyplease::unparse(&types),

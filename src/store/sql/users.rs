@@ -25,6 +25,14 @@ use crate::{
 #[diesel(table_name = users, check_for_backend(Backend))]
 struct UserRow {
     id: i64,
+    #[diesel(embed)]
+    rest: RestRow,
+}
+
+/// What a user is for whom the number is known.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Backend))]
+struct RestRow {
     email: String,
     age: i32,
     name: Option<String>,
@@ -43,26 +51,32 @@ struct RecordRow {
     updated_at: i64,
 }
 
-/// In the order of [`UserRow`].
+/// In the order of [`RestRow`].
 struct UserById;
 
 impl Point for UserById {
     const TEXT: &'static str =
-        "SELECT id, email, age, name, bio, is_active, version FROM users WHERE id = ";
-    type Columns = SqlTypeOf<AsSelect<UserRow, Backend>>;
+        "SELECT email, age, name, bio, is_active, version FROM users WHERE id = ";
+    type Columns = SqlTypeOf<AsSelect<RestRow, Backend>>;
+}
+
+impl RestRow {
+    fn of(self, id: i64) -> User {
+        User {
+            id,
+            email: self.email,
+            age: self.age,
+            name: self.name,
+            bio: self.bio,
+            is_active: self.is_active,
+            version: self.version,
+        }
+    }
 }
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
-        Self {
-            id: row.id,
-            email: row.email,
-            age: row.age,
-            name: row.name,
-            bio: row.bio,
-            is_active: row.is_active,
-            version: row.version,
-        }
+        row.rest.of(row.id)
     }
 }
 
@@ -122,8 +136,8 @@ impl Engine {
 
     pub(in crate::store) async fn user_get(&self, id: i64) -> Result<Option<User>, StoreError> {
         self.look_up(move |conn| {
-            let row = ById::<UserById>::new(id).get_result::<UserRow>(conn);
-            Ok(row.optional()?.map(User::from))
+            let row = ById::<UserById>::new(id).get_result::<RestRow>(conn);
+            Ok(row.optional()?.map(|row| row.of(id)))
         })
         .await
     }

@@ -26,10 +26,30 @@ fn a_pattern_of_one_class_needs_no_engine() {
     let types = types_of(r"'^[^,\x00-\x1f]+$'");
     assert!(!types.contains("Regex"), "{types}");
     assert!(types.contains("value.is_empty()"), "{types}");
-    assert!(
-        types.contains(r"matches!(one, ' '..= '+' | '-'..= '\u{10ffff}')"),
-        "{types}"
-    );
+    let bytes = "value.bytes().all(|one| matches!(one, 32u8..= 43u8 | 45u8..= 255u8))";
+    assert!(on_one_line(&types).contains(bytes), "{types}");
+}
+
+/// Bytes say the same as characters only where all beyond ASCII is alike.
+#[test]
+fn a_class_that_parts_what_is_beyond_ascii_looks_at_characters() {
+    let alike = types_of(r"'^[^\x00-\x1f\x7f]+$'");
+    let bytes = "value.bytes().all(|one| matches!(one, 32u8..= 126u8 | 128u8..= 255u8))";
+    assert!(on_one_line(&alike).contains(bytes), "{alike}");
+    for (pattern, class) in [
+        (r"'^[a-zß-ÿ]+$'", r"'a'..= 'z' | 'ß'..= 'ÿ'"),
+        (r"'^[^\x00-\x9f]+$'", r"'\u{a0}'..= '\u{10ffff}'"),
+        (r"'^[~-ÿ]+$'", r"'~'..= 'ÿ'"),
+    ] {
+        let types = types_of(pattern);
+        let chars = format!("value.chars().all(|one| matches!(one, {class}))");
+        assert!(on_one_line(&types).contains(&chars), "{types}");
+    }
+}
+
+fn on_one_line(types: &str) -> String {
+    let words: Vec<_> = types.split_whitespace().collect();
+    words.join(" ").replace(" .", ".")
 }
 
 proptest! {
