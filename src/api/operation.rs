@@ -2,14 +2,18 @@
 //! Must not know: any concrete operation.
 
 use std::{
-    fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, thread, time::Instant,
+    fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin, sync::Arc, thread,
+    time::Instant,
 };
 
 use dropshot::{
     ApiEndpoint, ApiEndpointParameter, ApiEndpointResponse, Body, ErrorStatusCode, ExtensionMode,
     HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
-use futures::{FutureExt, future::Either};
+use futures::{
+    FutureExt,
+    future::{self, Either},
+};
 use http::StatusCode;
 use schemars::{JsonSchema, r#gen::SchemaGenerator, schema::Schema};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
@@ -81,21 +85,14 @@ pub(super) fn answer<O: Operation>(
     // A block: an `async fn` would keep its arguments a second time beside what it makes of them.
     let answered = async move {
         let context = request.context();
-        let received = receive(&request);
+        let Received { input, began } = receive(&request);
         let mut told = Told::<O> {
             request: &request,
-            began: received.began,
+            began,
             status: HUNG_UP,
             operation: PhantomData,
         };
-        let outcome = match received.input {
-            Ok(input) => {
-                // In a box: what is around it is moved some times before it runs, with all that it holds.
-                let run = Box::pin(async move { O::run(context, input).await });
-                contained(&context.metrics, run).await
-            }
-            Err(failure) => Err(failure),
-        };
+        let outcome = contained(&context.metrics, run::<O>(context, input)).await;
         let reply = match outcome {
             Ok(success) => success.into(),
             Err(failure) => failed::<O>(context, &request, failure),
@@ -116,6 +113,18 @@ pub(super) fn answer<O: Operation>(
     Either::Right(finishing.spawn(answered).map(|answer| {
         answer.unwrap_or_else(|error| Err(HttpError::for_internal_error(error.to_string()).into()))
     }))
+}
+
+/// In a box: what is around it is moved some times before it runs, with all that it holds. Lazy: a handler may do
+/// something before its future is polled.
+fn run<O: Operation>(
+    context: &ApiContext,
+    input: Result<Input<O>, Failure>,
+) -> Pin<Box<impl Future<Output = Result<O::Success, Failure>> + Send>> {
+    Box::pin(match input {
+        Ok(input) => Either::Left(future::lazy(|_| O::run(context, input)).flatten()),
+        Err(failure) => Either::Right(future::ready(Err(failure))),
+    })
 }
 
 /// What metrics and log have for a request whose caller did not wait for the answer, as nginx has.

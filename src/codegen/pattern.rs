@@ -144,10 +144,10 @@ fn ranges(pattern: &str) -> Option<Ranges> {
     };
     let ranges = class.ranges();
     (1..=MOST_RANGES).contains(&ranges.len()).then(|| {
-        let bytes: Option<Vec<Pat>> = ranges.iter().map(of_bytes).collect();
+        let bytes: Option<Vec<Pat>> = ranges.iter().copied().map(of_bytes).collect();
         let (of, ranges) = match bytes {
             Some(bytes) => ("bytes", bytes),
-            None => ("chars", ranges.iter().map(of_chars).collect()),
+            None => ("chars", ranges.iter().copied().map(of_chars).collect()),
         };
         Ranges {
             of: Ident::new(of, Span::call_site()),
@@ -156,13 +156,13 @@ fn ranges(pattern: &str) -> Option<Ranges> {
     })
 }
 
-fn of_chars(range: &ClassUnicodeRange) -> Pat {
+fn of_chars(range: ClassUnicodeRange) -> Pat {
     let (first, last) = (range.start(), range.end());
     parse_quote!(#first..=#last)
 }
 
 /// Nothing, if some characters beyond ASCII are in the range and others are not: every byte of theirs is beyond it, too.
-fn of_bytes(range: &ClassUnicodeRange) -> Option<Pat> {
+fn of_bytes(range: ClassUnicodeRange) -> Option<Pat> {
     const BEYOND: char = '\u{80}';
     let ascii = |of: char| u8::try_from(of).ok().filter(u8::is_ascii);
     let (first, last) = match (range.start(), range.end()) {

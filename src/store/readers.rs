@@ -76,7 +76,8 @@ impl<C: Send + 'static> Readers<C> {
         F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.within(PATIENCE, query).await
+        // In a box: who reads by `read_here` seldom needs it, and those who hold either are smaller without it.
+        Box::pin(self.within(PATIENCE, query)).await
     }
 
     /// The same, for whoever wants to know whether the server is there now.
@@ -167,8 +168,7 @@ impl<C: Send + 'static> Readers<C> {
     {
         match self.of_this_thread(&query) {
             Some(answer) => answer,
-            // In a box: it seldom waits, and who does not is smaller without it.
-            None => Box::pin(self.read(query)).await,
+            None => self.read(query).await,
         }
     }
 

@@ -242,7 +242,8 @@ impl Units {
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(STOPPED),
             Err(mpsc::error::TrySendError::Full(unit)) => unit,
         };
-        let sent = self.queue.send_timeout(unit, QUEUE_DEADLINE).await;
+        // In a box: all who write are smaller without it.
+        let sent = Box::pin(self.queue.send_timeout(unit, QUEUE_DEADLINE)).await;
         sent.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => {
                 StoreError::unavailable("too many writes are waiting")
