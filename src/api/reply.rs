@@ -87,7 +87,7 @@ impl Reply {
 
     pub(super) fn into_response(self) -> http::Response<Body> {
         let mut headers = self.headers;
-        // Nobody has set them before: there is nothing to look for.
+        // Nobody has set them before: a contract that declares one is refused (codegen/lint_operation.rs).
         for (name, value) in ALWAYS {
             headers.append(name, value);
         }

@@ -11,6 +11,18 @@ use super::{
     schema_lint::SchemaLint,
 };
 
+/// What the server says in every answer (src/api/reply.rs), or Dropshot and hyper do.
+const SAID_ANYWAY: [&str; 8] = [
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-request-id",
+];
+
 pub(super) struct OperationLint<'d> {
     pub(super) document: &'d Value,
     pub(super) path: &'d str,
@@ -234,6 +246,9 @@ impl OperationLint<'_> {
     fn headers(&self, response: &Value, at: &Pointer, refusals: &mut Refusals) {
         for (name, written) in response["headers"].as_object().into_iter().flatten() {
             let at = at.then("headers").then(name);
+            if SAID_ANYWAY.contains(&name.to_lowercase().as_str()) {
+                refusals.add(&at, "every answer has this header from the server");
+            }
             let Some(header) = reference::resolve(self.document, written) else {
                 continue;
             };

@@ -76,7 +76,7 @@ impl<C: Send + 'static> Readers<C> {
         F: Fn(&mut C) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        // In a box: who reads by `read_here` seldom needs it, and those who hold either are smaller without it.
+        // In a box: whoever holds this is smaller without it, and who reads by `read_here` seldom needs it.
         Box::pin(self.within(PATIENCE, query)).await
     }
 

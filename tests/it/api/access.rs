@@ -222,6 +222,8 @@ async fn answers_tell_browsers_to_be_careful() {
         );
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         assert!(answer.header("x-request-id").is_some(), "{path}");
+        let names: Vec<_> = answer.headers.keys().collect();
+        assert_eq!(names.len(), answer.headers.len(), "each once: {names:?}");
     }
     let user = server.get("/users/1").await;
     assert_eq!(user.header("x-frame-options"), Some("DENY"));

@@ -25,8 +25,8 @@ fn types_check_with_the_engine_of_the_validator() {
 fn a_pattern_of_one_class_needs_no_engine() {
     let types = types_of(r"'^[^,\x00-\x1f]+$'");
     assert!(!types.contains("Regex"), "{types}");
-    assert!(types.contains("value.is_empty()"), "{types}");
-    let bytes = "value.bytes().all(|one| matches!(one, 32u8..= 43u8 | 45u8..= 255u8))";
+    let bytes =
+        "value.is_empty() || !value.bytes().all(|one| matches!(one, 32u8..= 43u8 | 45u8..= 255u8))";
     assert!(on_one_line(&types).contains(bytes), "{types}");
 }
 
@@ -34,7 +34,7 @@ fn a_pattern_of_one_class_needs_no_engine() {
 #[test]
 fn a_class_that_parts_what_is_beyond_ascii_looks_at_characters() {
     let alike = types_of(r"'^[^\x00-\x1f\x7f]+$'");
-    let bytes = "value.bytes().all(|one| matches!(one, 32u8..= 126u8 | 128u8..= 255u8))";
+    let bytes = "value.is_empty() || !value.bytes().all(|one| matches!(one, 32u8..= 126u8 | 128u8..= 255u8))";
     assert!(on_one_line(&alike).contains(bytes), "{alike}");
     for (pattern, class) in [
         (r"'^[a-zß-ÿ]+$'", r"'a'..= 'z' | 'ß'..= 'ÿ'"),
@@ -42,9 +42,30 @@ fn a_class_that_parts_what_is_beyond_ascii_looks_at_characters() {
         (r"'^[~-ÿ]+$'", r"'~'..= 'ÿ'"),
     ] {
         let types = types_of(pattern);
-        let chars = format!("value.chars().all(|one| matches!(one, {class}))");
+        let chars = format!("value.is_empty() || !value.chars().all(|one| matches!(one, {class}))");
         assert!(on_one_line(&types).contains(&chars), "{types}");
     }
+}
+
+/// Characters are counted where bytes do not tell.
+#[test]
+fn lengths_are_asked_of_bytes_first() {
+    let types = on_one_line(&types_of("'^[a-z]+$'"));
+    assert!(types.contains("value.len() > 10usize && value.chars().count() > 10usize"));
+    assert!(
+        types.contains("if value.is_empty() { return Err"),
+        "{types}"
+    );
+    let text = SMALL.replace(
+        "      minLength: 1\n      maxLength: 10\n",
+        "      minLength: 2\n      maxLength: 10\n",
+    );
+    let spec = generator::load(&text).unwrap();
+    let types = on_one_line(&generator::client(&spec).unwrap()["types.rs"]);
+    assert!(
+        types.contains("if value.chars().count() < 2usize"),
+        "{types}"
+    );
 }
 
 fn on_one_line(types: &str) -> String {

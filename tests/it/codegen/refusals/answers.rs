@@ -57,4 +57,10 @@ pub(super) const ANSWERS: &[Case] = &[
         "/paths/~1things/post/responses/400/content/application~1json/schema",
         "a $ref",
     ),
+    (
+        "            Location:\n              $ref: '#/components/headers/Location'\n          content",
+        "            Cache-Control:\n              $ref: '#/components/headers/Location'\n          content",
+        "/paths/~1things/post/responses/201/headers/Cache-Control",
+        "every answer has this header",
+    ),
 ];
