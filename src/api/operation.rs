@@ -2,8 +2,7 @@
 //! Must not know: any concrete operation.
 
 use std::{
-    fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, pin::Pin, sync::Arc, thread,
-    time::Instant,
+    fmt::Debug, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, thread, time::Instant,
 };
 
 use dropshot::{
@@ -11,7 +10,7 @@ use dropshot::{
     HttpError, HttpResponse, HttpResponseError, RequestContext,
 };
 use futures::{
-    FutureExt,
+    FutureExt, TryFutureExt,
     future::{self, Either},
 };
 use http::StatusCode;
@@ -92,7 +91,10 @@ pub(super) fn answer<O: Operation>(
             status: HUNG_UP,
             operation: PhantomData,
         };
-        let outcome = contained(&context.metrics, run::<O>(context, input)).await;
+        // A refusal, or the handler, which may do something before its future is polled. In a box: what is around it is moved
+        // some times before it runs, with all that it holds, and is slower to allocate above 1,024 bytes (decision 23).
+        let run = Box::pin(future::ready(input).and_then(|input| O::run(context, input)));
+        let outcome = contained(&context.metrics, run).await;
         let reply = match outcome {
             Ok(success) => success.into(),
             Err(failure) => failed::<O>(context, &request, failure),
@@ -113,19 +115,6 @@ pub(super) fn answer<O: Operation>(
     Either::Right(finishing.spawn(answered).map(|answer| {
         answer.unwrap_or_else(|error| Err(HttpError::for_internal_error(error.to_string()).into()))
     }))
-}
-
-/// The handler, or the refusal, as one future. In a box: what is around it is moved some times before it runs, with all
-/// that it holds, and is slower to allocate above 1,024 bytes (decision 23). Lazy: a handler may do something before its
-/// future is polled.
-fn run<O: Operation>(
-    context: &ApiContext,
-    input: Result<Input<O>, Failure>,
-) -> Pin<Box<impl Future<Output = Result<O::Success, Failure>> + Send>> {
-    Box::pin(match input {
-        Ok(input) => Either::Left(future::lazy(|_| O::run(context, input)).flatten()),
-        Err(failure) => Either::Right(future::ready(Err(failure))),
-    })
 }
 
 /// What metrics and log have for a request whose caller did not wait for the answer, as nginx has.
